@@ -1,0 +1,175 @@
+"""The command line: ``handmade serve module:app``.
+
+Everything that can be wrong with a command is said in one line, with what would mend it, and ends
+with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from .access_log import AccessLog
+from .blocking import OneAtATime
+from .events import Limits
+from .loading import CannotLoad, load
+from .options import ENGINES, give_up, parser
+from .processes import Processes, Shell
+from .service import Service, Timeouts
+from .threads import Threads
+from .waiting import listen
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
+    )
+    if options.chdir:
+        try:
+            os.chdir(options.chdir)
+        except OSError as error:
+            give_up(f"cannot go to --chdir {options.chdir}: {error.strerror}")
+    sys.path.insert(0, os.getcwd())
+    listener = _listen(options)
+    make_shell = partial(_make_shell, options)
+    try:
+        if options.workers > 1:
+            return _serve_processes(options, make_shell, listener)
+        shell = make_shell()
+        _stop_on_signals(shell)  # first: who reads the line below may send one at once
+        _announce(options, listener)
+        shell.serve(listener)
+        return 0
+    finally:
+        listener.close()
+
+
+def _serve_processes(
+    options: argparse.Namespace, make_shell: Callable[[], Shell], listener: socket.socket
+) -> int:
+    """Serve with several processes."""
+    try:
+        processes = Processes(make_shell, options.workers, options.graceful_timeout)
+    except OSError as error:
+        give_up(f"--workers: {error}")
+    _stop_on_signals(processes)
+    processes.serve(listener, ready=lambda: _announce(options, listener))
+    return processes.status
+
+
+class LoggedShell:
+    """A shell with an access log, which is written to its end when the shell stops."""
+
+    def __init__(self, shell: Shell, log: AccessLog) -> None:
+        self.stop = shell.stop
+        self._shell = shell
+        self._log = log
+
+    def serve(self, listener: socket.socket) -> None:
+        """Serve until stopped."""
+        try:
+            self._shell.serve(listener)
+        finally:
+            self._log.close()
+
+
+def _make_shell(options: argparse.Namespace) -> Shell:
+    """Import the application and make the shell for it, in the process that will serve."""
+    try:
+        app = load(options.app)
+    except CannotLoad as error:
+        give_up(str(error))
+    log = _open_access_log(options.access_log)
+    service = Service(
+        app,
+        engine=ENGINES[options.engine],
+        limits=_limits(options),
+        timeouts=_timeouts(options),
+        script_name=options.script_name.rstrip("/"),
+        multiprocess=options.workers > 1,
+        access=log.log if log else None,
+    )
+    if options.threads == 1:
+        shell: Shell = OneAtATime(service, options.connections)
+    else:
+        shell = Threads(service, options.threads, options.connections)
+    return LoggedShell(shell, log) if log else shell
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    """Return the limits that were asked for."""
+    return Limits(
+        request_line=options.limit_request_line,
+        head=options.limit_request_head,
+        fields=options.limit_request_fields,
+        body=options.limit_request_body,
+    )
+
+
+def _timeouts(options: argparse.Namespace) -> Timeouts:
+    """Return the timeouts that were asked for."""
+    return Timeouts(
+        head=options.head_timeout,
+        body=options.body_timeout,
+        write=options.write_timeout,
+        idle=options.keep_alive,
+        graceful=options.graceful_timeout,
+    )
+
+
+def _listen(options: argparse.Namespace) -> socket.socket:
+    """Open the port, or say why it cannot be had."""
+    host, port = options.host, options.port
+    if options.bind:
+        host, _, text = options.bind.rpartition(":")
+        if not text.isdigit() or int(text) > 65535:
+            give_up(f"--bind {options.bind}: say HOST:PORT, for example 127.0.0.1:8000")
+        host, port = host.strip("[]") or "0.0.0.0", int(text)
+    try:
+        return listen(host, port, options.backlog)
+    except OSError as error:
+        hints = {
+            errno.EADDRINUSE: "another program has it; choose another --port, or 0 for a free one",
+            errno.EACCES: "ports below 1024 need rights that you do not have; try --port 8000",
+        }
+        reason = hints.get(error.errno or 0, error.strerror or str(error))
+        give_up(f"cannot listen on {host}:{port}: {reason}")
+
+
+def _open_access_log(name: str | None) -> AccessLog | None:
+    """Open the access log."""
+    if name is None:
+        return None
+    try:
+        return AccessLog(sys.stdout if name == "-" else open(name, "a", encoding="ascii"))
+    except OSError as error:
+        give_up(f"cannot write --access-log {name}: {error.strerror}")
+
+
+def _announce(options: argparse.Namespace, listener: socket.socket) -> None:
+    """Say where we can be reached; behind JupyterHub's proxy too."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+    link = f", in the browser {hub.rstrip('/')}/proxy/{port}/" if hub else ""
+    size = f"{options.workers} x {options.threads}" if options.workers > 1 else options.threads
+    print(
+        f"handmade: {options.app} on http://{shown}:{port} ({size} threads{link}); Ctrl-C stops",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _stop_on_signals(shell: Shell | Processes) -> None:
+    """Stop on SIGINT and SIGTERM; the second one drops what is still under way."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: shell.stop())

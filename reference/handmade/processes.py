@@ -1,0 +1,173 @@
+"""The shell of shells: several processes that accept from one listening socket.
+
+The parent opens the port, forks, and from then on only watches: it starts a new worker for one that
+died, and passes on the wish to stop.  All workers inherit the same listening socket, so a client in
+the kernel's queue belongs to no worker in particular, and is not lost when one of them dies.  (Each
+with a socket of its own, by SO_REUSEPORT, would lose the queue of the one that died.)
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from .gateway import logger
+from .waiting import Waker
+
+CANNOT_START = 3  # exit status of a worker whose application does not load: do not try again
+SHORT_LIFE = 1.0  # seconds: a worker that dies sooner is not replaced at once
+
+
+class Shell(Protocol):
+    """What every shell can do."""
+
+    def serve(self, listener: socket.socket) -> None:
+        """Serve until stopped."""
+
+    def stop(self) -> None:
+        """Stop: finish what has been asked.  Twice: drop it."""
+
+
+class Processes:
+    """Keep ``workers`` processes alive, each with a shell made by ``make_shell`` after the fork."""
+
+    def __init__(
+        self, make_shell: Callable[[], Shell], workers: int, graceful: float = 30.0
+    ) -> None:
+        if not hasattr(os, "fork"):
+            raise OSError("this system cannot fork: use one process with threads")
+        self.make_shell = make_shell
+        self.workers = workers
+        self.graceful = graceful
+        self.status = 0
+        self._born: dict[int, float] = {}
+        self._stops = 0
+        self._waker = Waker()
+        self._lifeline = os.pipe()
+
+    def stop(self) -> None:
+        """Stop all workers: finish what has been asked.  Twice: drop it."""
+        self._stops += 1
+        self._waker.wake()
+
+    def serve(self, listener: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until stopped; ``status`` is then the exit status.
+
+        The first worker goes ahead: an application that does not load is reported once, and
+        ``ready`` is called when one does.
+        """
+        signal.signal(signal.SIGCHLD, lambda number, frame: self._waker.wake())
+        if self._first_worker_is_ready(listener):
+            ready()
+        while not self._stops:
+            self._bury()
+            while len(self._born) < self.workers and not self._stops:
+                logger.info("worker %d started", self._start(listener))
+            self._doze(1.0)
+        listener.close()
+        self._stop_workers()
+
+    def _first_worker_is_ready(self, listener: socket.socket) -> bool:
+        """Start a worker and wait until its application is there, or it has given up."""
+        reader, writer = os.pipe()
+        pid = self._start(listener, writer)
+        os.close(writer)
+        ready = bool(os.read(reader, 1))
+        os.close(reader)
+        if ready:
+            logger.info("worker %d started", pid)
+        else:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # until it can be buried
+        return ready
+
+    def _doze(self, seconds: float) -> None:
+        """Wait for a signal, or some time."""
+        select.select([self._waker.reader], [], [], seconds)
+        self._waker.clear()
+
+    # ------------------------------------------------------------ birth and death
+
+    def _start(self, listener: socket.socket, ready: int | None = None) -> int:
+        """Fork one worker; it writes to the descriptor ``ready`` when its application is there."""
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                status = self._be_worker(listener, ready)
+            finally:
+                os._exit(status)  # a forked child must never run its parent's clean-up
+        self._born[pid] = time.monotonic()
+        return pid
+
+    def _be_worker(self, listener: socket.socket, ready: int | None) -> int:
+        """Serve in the child; return the exit status."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        try:
+            shell = self.make_shell()
+        except SystemExit:  # it has said why
+            return CANNOT_START
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, frame: shell.stop())
+        if self._stops:  # the signal came before we could hear it as our own
+            shell.stop()
+        os.close(self._lifeline[1])
+        if ready is not None:
+            os.write(ready, b".")
+        threading.Thread(target=self._stop_with_parent, args=(shell,), daemon=True).start()
+        shell.serve(listener)
+        return 0
+
+    def _stop_with_parent(self, shell: Shell) -> None:
+        """Stop when the parent is gone: its end of the pipe closes however it dies."""
+        os.read(self._lifeline[0], 1)
+        shell.stop()
+
+    def _bury(self) -> None:
+        """Notice workers that have died."""
+        for pid in list(self._born):
+            found, wait_status = os.waitpid(pid, os.WNOHANG)
+            if found == 0:
+                continue
+            lived = time.monotonic() - self._born.pop(pid)
+            code = os.waitstatus_to_exitcode(wait_status)
+            if code == CANNOT_START:
+                self.status = 1
+                self.stop()
+            elif not self._stops:
+                logger.error("worker %d %s; starting another", pid, _cause(code))
+                if lived < SHORT_LIFE:
+                    self._doze(SHORT_LIFE)
+
+    def _stop_workers(self) -> None:
+        """Tell all workers to stop; end those that do not."""
+        told, deadline = 0, time.monotonic() + self.graceful + 1
+        while self._born:
+            if told < min(self._stops, 2):
+                told += 1
+                self._signal(signal.SIGTERM)
+            if told == 2:
+                deadline = min(deadline, time.monotonic() + 1)
+            if time.monotonic() > deadline:
+                self._signal(signal.SIGKILL)
+            self._doze(0.05)
+            self._bury()
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to all workers."""
+        for pid in self._born:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _cause(code: int) -> str:
+    """Tell in words how a process ended."""
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with status {code}"

@@ -1,0 +1,81 @@
+"""What is served, and how: the settings that all shells have in common."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TextIO
+
+from .events import Engine, Limits, Request
+from .gateway import HttpDate
+from .http1 import Connection as Http1
+from .wsgi import Application, Gateway
+from .wsgi_request import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a client may take, in seconds.
+
+    ``head``: from the first byte of a request to the end of its head.  ``body`` and ``write``: how
+    long we wait for a body to come, and for a response to be taken; ``slowest`` bytes earn a second
+    of it back (see ``waiting.Patience``).  ``idle``: between requests.  ``linger``: to read our
+    last answer.  ``drain``: for idle clients to send one more request while we stop.
+    ``graceful``: for all that is under way when we stop.
+    """
+
+    head: float = 10.0
+    body: float = 30.0
+    write: float = 30.0
+    idle: float = 5.0
+    linger: float = 2.0
+    drain: float = 0.5
+    graceful: float = 30.0
+    slowest: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One line of the access log, before it is a line.  ``seconds`` is the time to answer."""
+
+    client: tuple[str, int]
+    request: Request
+    status: int
+    sent: int
+    seconds: float
+
+
+DEFAULT_LIMITS, DEFAULT_TIMEOUTS = Limits(), Timeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is served, and how: all that the shells have in common.
+
+    ``access`` is called after each request, if given.  ``clock`` returns seconds since 1970.
+    """
+
+    app: Application
+    engine: Callable[[Limits], Engine] = Http1
+    limits: Limits = DEFAULT_LIMITS
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    script_name: str = ""
+    multiprocess: bool = False
+    errors: TextIO | None = None
+    access: Callable[[Access], None] | None = None
+    clock: Callable[[], float] = time.time
+
+    def gateway(self, listener: socket.socket, *, multithread: bool) -> Gateway:
+        """Return the gateway for a listening socket."""
+        host, port = listener.getsockname()[:2]
+        server = Server(
+            host=host,
+            port=port,
+            script_name=self.script_name,
+            multithread=multithread,
+            multiprocess=self.multiprocess,
+            errors=self.errors,
+        )
+        return Gateway(self.app, server, HttpDate(self.clock))

@@ -1,0 +1,79 @@
+"""How a shell waits: for a socket, for a deadline, and until somebody wakes it."""
+
+from __future__ import annotations
+
+import select
+import socket
+from contextlib import suppress
+
+READ, WRITE = "read", "write"
+
+
+def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one.  Raise OSError when it is taken."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # Without it a restarted server would wait a minute for its own old connections to fade.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def wait(sock: socket.socket, what: str, timeout: float) -> bool:
+    """Wait until a socket can be read or written; False when ``timeout`` seconds have passed."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLIN if what == READ else select.POLLOUT)
+        return bool(poll.poll(max(timeout, 0) * 1000))
+    reading, writing = ([sock], []) if what == READ else ([], [sock])
+    return any(select.select(reading, writing, [], max(timeout, 0)))
+
+
+class Patience:
+    """How long one client may keep us waiting, in seconds, whatever it does meanwhile.
+
+    Waiting uses patience up, and every ``rate`` bytes that move give a second of it back, never
+    beyond ``most``.  So who stalls has ``most`` seconds, who drips a byte now and then has hardly
+    more, and who is merely slow has all the time that it needs.
+    """
+
+    def __init__(self, most: float, rate: int) -> None:
+        self.most = most
+        self.rate = rate
+        self.left = most
+
+    def spend(self, waited: float, moved: int) -> None:
+        """Take ``waited`` seconds off, and put on what ``moved`` bytes have earned."""
+        self.left = min(self.most, self.left - waited + moved / self.rate)
+
+
+class Waker:
+    """A pipe to oneself: whoever writes to it wakes a thread that waits in ``select``."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self._writer.setblocking(False)
+
+    def wake(self) -> None:
+        """Wake the waiting thread.  Safe in a signal handler and from any thread."""
+        with suppress(OSError):  # full: it will wake anyhow; closed: nobody waits any more
+            self._writer.send(b"\0")
+
+    def clear(self) -> None:
+        """Forget the calls so far."""
+        with suppress(BlockingIOError):
+            self.reader.recv(4096)
+
+    def close(self) -> None:
+        """Give back both sockets."""
+        self.reader.close()
+        self._writer.close()
