@@ -1,0 +1,51 @@
+"""What an exercise is: a task in a file, points that are looked at, hints, and an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Point:
+    """One thing that is looked at.
+
+    ``run`` gets the subject and raises ``contracts.Broken``, or anything else, when the point does
+    not hold; it may be a coroutine function. ``trap`` is shown when the point fails: what people
+    usually got wrong. ``clause`` says who demands it.
+    """
+
+    label: str
+    run: Callable[[Any], object]
+    trap: str = ""
+    clause: str = ""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise. ``subject`` is the name of the function or class that the file defines.
+
+    ``effort`` is 1 to 3 stars, ``seconds`` is the limit for one point, ``hints`` go from a nudge to
+    nearly the answer, and ``afterwards`` is shown when all points hold.
+    """
+
+    name: str
+    chapter: int
+    title: str
+    effort: int
+    subject: str
+    points: tuple[Point, ...]
+    hints: tuple[str, str, str]
+    afterwards: str
+    seconds: float = 5.0
+
+    @property
+    def file(self) -> str:
+        """The name of its file, in ``exercises/`` and in ``solutions/``."""
+        return f"ch{self.chapter:02}_{self.name.replace('-', '_')}.py"
+
+    @property
+    def stars(self) -> str:
+        """The effort, to be read: ★ to ★★★."""
+        return "★" * self.effort

@@ -1,0 +1,39 @@
+"""All that a notebook uses, in one flat namespace: ``from workbench.lab import *``.
+
+Every notebook's first cell imports it and calls ``start()``, which gives each cell a time limit.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from workbench.deadline import deadline, limit, start
+from workbench.load import load, ramp
+from workbench.machines import draw, trace
+from workbench.maps import course_map
+from workbench.predict import outcome, predict
+from workbench.running import fixed, running
+from workbench.setup import setup_report
+from workbench.show import dialogue, raw, show
+from workbench.tcp import connected, sequence, tape
+from workbench.timeline import compare, throughput, timeline
+from workbench.visit import visit
+from workbench.waits import two_ways_to_wait
+from workbench.xray import xray
+
+__all__ = [
+    "check", "compare", "connected", "course_map", "deadline", "dialogue", "draw", "fixed", "hint",
+    "limit", "load", "outcome", "predict", "ramp", "raw", "running", "sequence", "setup_report",
+    "show", "start", "tape", "throughput", "timeline", "trace", "two_ways_to_wait", "visit", "xray",
+]  # fmt: skip
+
+
+def check(*things: Any, **options: Any) -> Any:
+    """Check an exercise: see ``workbench.exercises.check``, which is loaded when it is called."""
+    return importlib.import_module("workbench.exercises").check(*things, **options)
+
+
+def hint(*things: Any, **options: Any) -> Any:
+    """Give the next hint for an exercise: see ``workbench.exercises.hint``."""
+    return importlib.import_module("workbench.exercises").hint(*things, **options)

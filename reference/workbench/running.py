@@ -1,0 +1,255 @@
+"""Any server, up for the length of a ``with`` block and gone after it.
+
+    with running(app) as server:
+        print(server.get("/").text)
+
+In goes a WSGI application, a function that talks with one socket, one that serves a listening
+socket, or a command line; out comes a `Server` to talk to. It listens on this machine alone, on a
+port that the system chooses, in a daemon thread or in a process. What it has to say waits in
+``server.log``: nothing is printed by a thread.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from handmade import blocking, http1, http1_h11, threads
+from handmade.events import Engine, Limits
+from handmade.service import Access, Service, Timeouts
+from workbench import hosts
+from workbench.logs import Log, LogStream, captured
+from workbench.talk import NoAnswer, StillWaiting, Until, talk
+
+if TYPE_CHECKING:
+    import httpx
+
+FIXED_TIME = 784887151.0
+"""Tue, 15 Nov 1994 08:12:31 GMT: the Date of RFC 9110's examples."""
+
+ENGINES: dict[str, Callable[[Limits], Engine]] = {
+    "handmade": http1.Connection,
+    "h11": http1_h11.Connection,
+}
+SHELLS: dict[str, Callable[..., Any]] = {
+    "one": lambda service, threads: blocking.OneAtATime(service),
+    "threads": lambda service, threads: threads_shell(service, threads),
+}
+PROMPT = Timeouts(drain=0.0, graceful=2.0)
+"""The timeouts of a server that must be gone when a cell ends."""
+
+
+def fixed() -> float:
+    """Tell the same time always: a clock for outputs that are compared."""
+    return FIXED_TIME
+
+
+def threads_shell(service: Service, number: int) -> threads.Threads:
+    """Return the threaded shell; the parameter's name would hide the module in a lambda."""
+    return threads.Threads(service, threads=number)
+
+
+class Tap(Protocol):
+    """Something that watches a server from the inside, such as an X-ray."""
+
+    def app(self, app: Any) -> Any:
+        """Return an application that does the same and is watched."""
+
+    def engine(self, make: Callable[[Limits], Engine]) -> Callable[[Limits], Engine]:
+        """Return a maker of engines that are watched."""
+
+    def socket(self, sock: socket.socket) -> socket.socket:
+        """Take over an accepted socket and return one that is watched."""
+
+
+class Server:
+    """A running server, and a client of it."""
+
+    def __init__(self, host: hosts.Host, log: Log) -> None:
+        self._host = host
+        self._log = log
+        self.host = hosts.HOST
+        self.port = host.port
+        self.address = (self.host, self.port)
+        self.pid = host.pid
+
+    def __repr__(self) -> str:
+        return f"<server at {self.url()}>"
+
+    def url(self, path: str = "/") -> str:
+        """Return the address of a path on this server, for a client on this machine."""
+        return f"http://{self.host}:{self.port}{path}"
+
+    @property
+    def link(self) -> str:
+        """The address for the learner's browser, which may sit on the far side of a hub."""
+        prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+        return f"{prefix.rstrip('/')}/proxy/{self.port}/" if prefix else self.url()
+
+    @property
+    def log(self) -> list[str]:
+        """What the server has said so far: its log, ``wsgi.errors``, tracebacks; line by line."""
+        if isinstance(self._host, hosts.CommandHost) and self._host.is_running:
+            self._host.collect()
+        return self._log.lines
+
+    def log_text(self) -> str:
+        """Return the log as one text."""
+        return "\n".join(self.log)
+
+    def talk(
+        self,
+        raw: bytes | Sequence[bytes],
+        *,
+        timeout: float = 2.0,
+        half_close: bool = False,
+        until: Until = None,
+    ) -> bytes:
+        """Send these bytes on a new connection and return the bytes of the answer.
+
+        See `workbench.talk.talk`. Raise NoAnswer when the server failed instead of answering.
+        """
+        before = len(self._log.errors)
+        try:
+            came = talk(
+                self.address,
+                raw,
+                timeout=timeout,
+                half_close=half_close,
+                until=until,
+                was_read=self._host.was_read,
+            )
+        except StillWaiting as waiting:
+            if failed := self._log.errors[before:]:
+                raise StillWaiting(f"{waiting}; its last error is {failed[-1]}") from None
+            raise
+        if not came and (failed := self._log.errors[before:]):
+            raise NoAnswer(f"the server closed without a byte; its last error is {failed[-1]}")
+        return came
+
+    def request(self, method: str, path: str = "/", **options: Any) -> httpx.Response:
+        """Send a request by httpx, the real client, with its options, on a new connection."""
+        import httpx
+
+        timeout = options.pop("timeout", 5.0)
+        # trust_env: a proxy that the environment names would be asked for our own machine.
+        with httpx.Client(trust_env=False, timeout=timeout) as client:
+            return client.request(method, self.url(path), **options)
+
+    def get(self, path: str = "/", **options: Any) -> httpx.Response:
+        """Get a path by httpx."""
+        return self.request("GET", path, **options)
+
+
+@contextmanager
+def running(
+    app: Any = None,
+    *,
+    handler: Callable[..., object] | None = None,
+    serve: Callable[..., Any] | None = None,
+    command: str | None = None,
+    port: int = 0,
+    patience: float = 5.0,
+    tap: Tap | None = None,
+    **more: Any,
+) -> Iterator[Server]:
+    """Run a server for the length of the block. Give one of the first four.
+
+    ``app``: a WSGI application in our own server. ``shell`` is "one" or "threads" (with ``threads``
+    of them), ``engine`` "handmade", "h11" or a class; ``access=True`` puts a line for each request
+    into the log; ``limits``, ``timeouts``, ``script_name`` and ``clock`` are those of
+    ``handmade.service.Service``.
+
+    ``handler``: a function of one accepted socket, or of socket and address; ``each`` is "one" for
+    one client after the other, "thread" for a thread each. The socket is closed after the call.
+
+    ``serve``: a function, or a coroutine function, that gets the listening socket and serves it;
+    ``stop`` is what makes it return, where closing the socket does not.
+
+    ``command``: a command line with ``{port}`` in it, and ``{python}`` for this Python; ``cwd`` and
+    ``env`` are those of ``subprocess``.
+
+    What still hangs ``patience`` seconds after the block is named in a printed line, and left.
+    """
+    if sum(way is not None for way in (app, handler, serve, command)) != 1:
+        raise TypeError("running() takes one of: an app, handler=, serve=, command=")
+    log = Log()
+    with ExitStack() as stack:
+        stack.enter_context(captured(log))
+        host: hosts.Host
+        if command is not None:
+            host = hosts.CommandHost(command, port, log, patience, **more)
+        else:
+            wrap = tap.socket if tap is not None else None
+            listener = hosts.Listener(port, wrap)
+            listener.setblocking(app is None)  # our shells never wait in accept, learners' do
+            stack.callback(listener.let_go)
+            function, stop = _server(app, handler, serve, log, tap, **more)
+            host = hosts.ThreadHost(function, listener, log, stop)
+        try:
+            yield Server(host, log)
+        finally:
+            if hung := host.stop(patience):
+                print(f"{hung}. Its sockets are closed, and it is left behind.")
+
+
+def _server(
+    app: Any, handler: Any, serve: Any, log: Log, tap: Tap | None, **more: Any
+) -> tuple[Callable[[socket.socket], object], Callable[[], object] | None]:
+    """Return a function that serves a listening socket, and one that ends it, if it needs one."""
+    if app is not None:
+        shell = _shell(app, log, tap, **more)
+        return shell.serve, shell.stop
+    if handler is not None:
+        return hosts.handler_loop(handler, log, **more), None
+    return _serving(serve, **more)
+
+
+def _serving(
+    serve: Callable[..., Any], stop: Callable[[], object] | None = None
+) -> tuple[Callable[[socket.socket], object], Callable[[], object] | None]:
+    if inspect.iscoroutinefunction(serve):
+        return hosts.in_a_loop(serve)
+    return serve, stop
+
+
+def _shell(
+    app: Any,
+    log: Log,
+    tap: Tap | None,
+    *,
+    shell: str | Callable[..., Any] = "threads",
+    threads: int = 8,
+    engine: str | Callable[[Limits], Engine] = "handmade",
+    limits: Limits | None = None,
+    timeouts: Timeouts = PROMPT,
+    script_name: str = "",
+    access: bool | Callable[[Access], None] = False,
+    clock: Callable[[], float] = time.time,
+) -> Any:
+    """Return one of the reference's shells around an application."""
+    make = ENGINES[engine] if isinstance(engine, str) else engine
+    if tap is not None:
+        app, make = tap.app(app), tap.engine(make)
+    service = Service(
+        app,
+        engine=make,
+        limits=limits or Limits(),
+        timeouts=timeouts,
+        script_name=script_name,
+        errors=LogStream(log),  # type: ignore[arg-type]  # a TextIO in all that PEP 3333 asks for
+        access=(lambda line: log.add(_line(line))) if access is True else access or None,
+        clock=clock,
+    )
+    return (SHELLS[shell] if isinstance(shell, str) else shell)(service, threads=threads)
+
+
+def _line(access: Access) -> str:
+    """Write one line of the access log, without what differs from run to run."""
+    method, target = access.request.method.decode(), access.request.target.decode("latin-1")
+    return f"{method} {target} {access.status} {access.sent}"
