@@ -1,0 +1,22 @@
+"""★ split-reads: read until the head is whole.
+
+Given: a connected socket. A client has begun to send a request on it.
+
+Write ``read_head(sock)``. It reads until the blank line that ends the head and returns two bytes
+objects, ``(head, rest)``: the head with its blank line, and what was read behind it. When the
+client closes before the blank line, it raises EOFError. It closes nothing.
+
+The check sends one request whole, in two pieces, and byte by byte, then a long one, then one with
+a body behind it. At last it leaves early. It keeps the connection open and waits for an answer
+while you read, as a browser does.
+"""
+
+from __future__ import annotations
+
+import socket
+
+
+def read_head(sock: socket.socket) -> tuple[bytes, bytes]:
+    """Return the head of a request, and the bytes that were read behind it."""
+    # YOUR CODE HERE
+    raise NotImplementedError("your turn")

