@@ -1,0 +1,1 @@
+"""An ordinary Django project in one package, with a database, forms, sessions and files."""

@@ -1,0 +1,367 @@
+"""The running example: does the board keep its promises, on our servers and on others?"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.validate import validator
+
+import httpx
+import pytest
+from contracts.shells import SHELLS, serving
+
+from workbench.board.page import event, page
+from workbench.board.store import Board, Post
+from workbench.board.upstream import upstream
+from workbench.board.work import burn
+from workbench.board.wsgi import ROUTES, make_app
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@contextmanager
+def wsgiref_serving(app):
+    """Serve by the standard library, whose wsgi.input does not end with the body."""
+    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+@pytest.fixture(scope="module")
+def slow_service():
+    with upstream(wait=0.05) as url:
+        yield url
+
+
+@pytest.fixture(params=["one", "threads", "wsgiref"])
+def client(request, slow_service):
+    """A client of the board, once on each of our shells and once on wsgiref, all validated."""
+    app = make_app(slow_service)
+    if request.param in SHELLS:
+        server = serving(validator(app), request.param)
+    else:
+        server = wsgiref_serving(validator(app))
+    with server as (host, port):
+        base = f"http://{host}:{port}"
+        with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
+            yield client
+    app.close()
+
+
+def test_an_empty_page(client):
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.text.startswith("<!doctype html>")
+    assert "<li>" not in answer.text
+
+
+def test_a_form_is_posted_and_the_page_shown_again(client):
+    answer = client.post("/posts", data={"author": "Ada", "text": "1 < 2 & ü"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "<b>Ada</b> 1 &lt; 2 &amp; ü" in client.get("/").text
+
+
+def test_json_is_posted_and_listed(client):
+    for number in (1, 2):
+        answer = client.post("/posts", json={"author": "Ada", "text": f"post {number}"})
+        assert answer.status_code == 201
+        assert answer.json() == {"number": number, "author": "Ada", "text": f"post {number}"}
+    assert [post["text"] for post in client.get("/posts").json()] == ["post 1", "post 2"]
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        ({"json": {"author": "Ada"}}, 400),
+        ({"json": ["no", "object"]}, 400),
+        ({"json": {"text": "x" * 501}}, 400),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
+        ({"content": b"\xff=\xff", "headers": {"Content-Type": "text/plain"}}, 400),
+        ({"data": {}}, 400),
+        ({"content": b"x" * 70_000}, 413),
+    ],
+    ids=["no text", "no object", "too long", "no JSON", "no UTF-8", "nothing", "too much"],
+)
+def test_a_bad_post_is_refused_with_a_sentence(client, how, status):
+    answer = client.post("/posts", **how)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert client.get("/posts").json() == []
+
+
+def test_no_such_route_and_no_such_method(client):
+    assert client.get("/nowhere").status_code == 404
+    answer = client.delete("/posts")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
+def test_head_of_the_page(client):
+    answer = client.head("/")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["content-length"]) == len(client.get("/").content)
+
+
+def test_slow_waits_for_the_upstream(client):
+    began = time.monotonic()
+    assert client.get("/slow?wait=0.1").json() == {"waited": 0.1}
+    assert time.monotonic() - began >= 0.1
+
+
+@pytest.mark.parametrize("query", ["wait=never", "wait=-1", "wait=nan", "wait=1e9"])
+def test_a_wait_that_is_no_number_is_refused(client, query):
+    assert client.get(f"/slow?{query}").status_code == 400
+
+
+def test_slow_without_an_upstream_says_so():
+    app = make_app()
+    with serving(validator(app)) as (host, port):
+        answer = httpx.get(f"http://{host}:{port}/slow", trust_env=False)
+    assert answer.status_code == 503
+    assert "without an upstream" in answer.json()["error"]
+    app.close()
+
+
+def test_cpu_burns_at_least_what_was_asked(client):
+    before = time.process_time()
+    answer = client.get("/cpu?ms=30").json()
+    assert answer["ms"] == 30
+    assert answer["rounds"] > 10
+    assert time.process_time() - before >= 0.03
+
+
+def test_an_upload_is_counted_block_by_block(client):
+    body = os.urandom(1_000_003)
+    wanted = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    assert client.post("/upload", content=body).json() == wanted
+    assert client.put("/upload", content=b"").json()["bytes"] == 0
+
+
+def test_a_chunked_upload_is_counted(slow_service):
+    parts = [os.urandom(10_000) for _ in range(30)]
+    app = make_app(slow_service)
+    with serving(validator(app)) as (host, port):
+        answer = httpx.post(f"http://{host}:{port}/upload", content=iter(parts), trust_env=False)
+    wanted = {"bytes": 300_000, "sha256": hashlib.sha256(b"".join(parts)).hexdigest()}
+    assert answer.json() == wanted
+    app.close()
+
+
+def test_a_stream_of_lines(client):
+    assert client.get("/stream?n=3").text == "line 1 of 3\nline 2 of 3\nline 3 of 3\n"
+    assert client.get("/stream?n=0").text == ""
+    assert len(client.get("/stream?n=2000").text.splitlines()) == 2000
+
+
+def test_a_failure_before_the_first_byte(client, capsys):
+    assert client.get("/fail").status_code == 500
+
+
+def test_a_failure_after_the_first_byte_is_no_complete_answer():
+    app = make_app()
+    with serving(validator(app)) as (host, port), pytest.raises(httpx.TransportError):
+        httpx.get(f"http://{host}:{port}/fail?after=1", trust_env=False)
+    app.close()
+
+
+# --- The feed ---------------------------------------------------------------------------------
+
+
+def events_of(lines, count):
+    """Read ``count`` events of a feed; give their ids."""
+    ids = []
+    for line in lines:
+        if line.startswith("id: "):
+            ids.append(int(line[4:]))
+        if line == "" and len(ids) == count:
+            return ids
+    raise AssertionError(f"the feed ended after {ids}")
+
+
+def test_a_feed_gives_old_posts_and_new_ones_and_ends_with_its_reader():
+    board = Board()
+    board.add("Ada", "before")
+    app = make_app(board=board)
+    with serving(validator(app)) as (host, port):
+        base = f"http://{host}:{port}"
+        with httpx.Client(base_url=base, trust_env=False, timeout=10) as client:
+            with client.stream("GET", "/feed") as answer:
+                assert answer.headers["content-type"] == "text/event-stream"
+                lines = answer.iter_lines()
+                assert events_of(lines, 1) == [1]
+                client.post("/posts", json={"text": "while it is read"})
+                assert events_of(lines, 1) == [2]
+                assert board.listeners == 1
+            with client.stream("GET", "/feed", headers={"Last-Event-ID": "1"}) as answer:
+                assert events_of(answer.iter_lines(), 1) == [2]
+            deadline = time.monotonic() + 10
+            while board.listeners and time.monotonic() < deadline:
+                board.add("Ada", "does anybody listen?")
+        assert board.listeners == 0
+    app.close()
+
+
+def test_each_reader_of_a_feed_holds_a_thread():
+    board = Board()
+    app = make_app(board=board)
+    with serving(app, "threads") as (host, port):
+        address = f"http://{host}:{port}"
+        feeds = [socket.create_connection((host, port), timeout=10) for _ in range(8)]
+        for feed in feeds:
+            feed.sendall(b"GET /feed HTTP/1.1\r\nHost: test\r\n\r\n")
+            assert _until(feed, b"welcome")
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{address}/posts", timeout=0.2, trust_env=False)
+        for feed in feeds:
+            feed.close()
+        deadline = time.monotonic() + 10
+        while board.listeners and time.monotonic() < deadline:
+            board.add("Ada", "does anybody listen?")
+        assert httpx.get(f"{address}/posts", trust_env=False).status_code == 200
+    app.close()
+
+
+def _until(sock, wanted):
+    """Read from a socket until ``wanted`` has come."""
+    came = b""
+    while wanted not in came:
+        data = sock.recv(65536)
+        assert data, f"the connection ended after {came!r}"
+        came += data
+    return True
+
+
+# --- The parts --------------------------------------------------------------------------------
+
+
+def test_the_board_numbers_posts_of_many_threads_without_a_gap():
+    board = Board()
+    heard = []
+    with board.listening(lambda post: heard.append(post.number)), ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: board.add("Ada", str(number)), range(500)))
+    assert [post.number for post in board.posts()] == list(range(1, 501))
+    assert heard == list(range(1, 501))
+    assert board.listeners == 0
+
+
+def test_the_board_keeps_the_last_posts():
+    board = Board(most=3)
+    for number in range(5):
+        board.add("", str(number))
+    assert [post.text for post in board.posts()] == ["2", "3", "4"]
+    assert [post.number for post in board.posts(after=4)] == [5]
+    assert board.posts()[0].author == "anonymous"
+
+
+def test_who_listens_late_is_told_what_was_missed():
+    board = Board()
+    board.add("Ada", "one")
+    board.add("Ada", "two")
+    news = queue.SimpleQueue()
+    with board.listening(news.put, after=1):
+        board.add("Ada", "three")
+    board.add("Ada", "four")
+    assert [news.get_nowait().text, news.get_nowait().text] == ["two", "three"]
+    assert news.empty()
+
+
+def test_what_people_write_stays_text():
+    html = page([Post(1, "<script>", '"&')]).decode()
+    assert "<script>" not in html
+    assert "&lt;script&gt;</b> &quot;&amp;" in html
+
+
+def test_an_event_is_one_line_of_data():
+    assert event(Post(7, "Ada", "two\nlines")).count(b"\n") == 3
+
+
+def test_burning_counts_processor_time_of_the_thread():
+    before = time.thread_time()
+    burn(20)
+    assert 0.02 <= time.thread_time() - before < 0.1
+
+
+def test_every_route_is_listed_with_its_methods():
+    assert set(ROUTES) == {
+        "/", "/posts", "/slow", "/cpu", "/upload", "/stream", "/feed", "/fail"
+    }  # fmt: skip
+
+
+# --- The upstream -----------------------------------------------------------------------------
+
+
+def test_the_upstream_holds_600_waits_at_once():
+    with upstream(wait=0.5) as url:
+        host, port = httpx.URL(url).host, httpx.URL(url).port
+        began = time.monotonic()
+        clients = [socket.create_connection((host, port), timeout=10) for _ in range(600)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        for client in clients:
+            assert _until(client, b'{"waited": 0.5}\n')
+            client.close()
+        elapsed = time.monotonic() - began
+    assert 0.5 <= elapsed < 30, "600 waits of half a second each, one after the other, are 300 s"
+
+
+def test_the_upstream_answers_pipelined_requests_in_order():
+    with (
+        upstream() as url,
+        socket.create_connection((httpx.URL(url).host, httpx.URL(url).port), timeout=10) as client,
+    ):
+        request = b"GET /?a=b&wait=%b HTTP/1.1\r\nHost: test\r\n\r\n"
+        client.sendall(request % b"0.05" + request % b"0")
+        came = b""
+        while came.count(b"waited") < 2:
+            came += client.recv(65536)
+    assert came.index(b'{"waited": 0.05}') < came.index(b'{"waited": 0}')
+
+
+def test_the_upstream_ends_with_its_parent():
+    command = [sys.executable, "-m", "workbench.board.upstream", "--port", "0", "--with-parent"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        assert process.stdout.readline().startswith(b"http://127.0.0.1:")
+        process.stdin.close()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_the_upstream_says_when_its_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "workbench.board.upstream", "--port", port],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"cannot listen on port {port}: ")
+    assert len(done.stderr.splitlines()) == 1

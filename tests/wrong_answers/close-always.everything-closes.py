@@ -1,0 +1,23 @@
+# trips: a list, which has no close()
+"""Closes lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def respond(
+    app: Callable[..., Any],
+    environ: dict[str, Any],
+    start_response: Callable[..., Any],
+    write: Callable[[bytes], None],
+) -> None:
+    """Run an application for one request."""
+    blocks = app(environ, start_response)
+    try:
+        for block in blocks:
+            if block:
+                write(block)
+    finally:
+        blocks.close()

@@ -1,0 +1,22 @@
+# trips: each block before the next
+"""Joins the blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def respond(
+    app: Callable[..., Any],
+    environ: dict[str, Any],
+    start_response: Callable[..., Any],
+    write: Callable[[bytes], None],
+) -> None:
+    """Run an application for one request."""
+    blocks = app(environ, start_response)
+    try:
+        write(b"".join(blocks))
+    finally:
+        if hasattr(blocks, "close"):
+            blocks.close()
