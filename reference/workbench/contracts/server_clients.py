@@ -13,6 +13,7 @@ from .wire import PATIENCE, Wire, ask, request, up
 
 TOGETHER = 4  # requests at a time: every server of several threads has so many
 SILENT = 40  # clients that hold a connection and do nothing: more than threads
+HURRY = 0.5  # seconds: what a server that drops its clients when it stops takes to do so, at most
 BOUND = 4.0  # seconds: far more than an impatient server waits for anybody, with room for a sweep
 
 
@@ -261,14 +262,14 @@ def a_busy_server(server: Any) -> None:
 def a_graceful_stop(server: Any) -> None:
     """A request that runs when the server is told to stop is answered to its end."""
     running = moment(server, "the request to run")
-    stopping = moment(server, "the server to refuse new clients")
+    told = moment(server, "the server to be told to stop")
 
     @raw
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [TEXT])
         yield b"first "
         running.happens()
-        stopping.wait()
+        told.wait()
         yield b"last"
 
     patience = getattr(server, "patience", PATIENCE)
@@ -278,9 +279,11 @@ def a_graceful_stop(server: Any) -> None:
         wire = stack.enter_context(Wire(address, patience))
         wire.send(request())
         running.wait()
+        wire.wait_for(b"first ", "the first block")
         stop = threading.Thread(target=service.close, daemon=True)
         stop.start()
-        stopping.happens()
+        wire.hears_more(HURRY)  # a server that cuts its clients off does so before the app goes on
+        told.happens()
         answer = wire.response()
         wire.closed("it stops")
         stop.join(patience)

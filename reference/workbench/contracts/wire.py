@@ -122,11 +122,15 @@ class Wire:
 
     def until(self, end: bytes, what: str) -> bytes:
         """Return the bytes up to and with ``end``; raise Broken when they do not come."""
+        self.wait_for(end, what)
+        return self._take(self.buf.index(end) + len(end))
+
+    def wait_for(self, end: bytes, what: str) -> None:
+        """Wait until ``end`` has come, and take nothing; raise Broken when it does not come."""
         self._begin()
         while end not in self.buf:
             if not self._more(what):
                 raise self._broken(f"the connection ended before {what}")
-        return self._take(self.buf.index(end) + len(end))
 
     def closed(self, what: str) -> bytes:
         """Wait until the server closes, and return what it still sent."""
@@ -142,7 +146,11 @@ class Wire:
 
     def readable(self, seconds: float) -> bool:
         """Return True as soon as the server has sent something or closed, False if it has not."""
-        return bool(self.buf) or bool(select.select([self.socket], [], [], seconds)[0])
+        return bool(self.buf) or self.hears_more(seconds)
+
+    def hears_more(self, seconds: float) -> bool:
+        """Like ``readable``, but what has been read already does not count."""
+        return bool(select.select([self.socket], [], [], seconds)[0])
 
     def response(self, *, head_only: bool = False, whole: bool = True) -> Answer:
         """Read one response; ``head_only`` after a HEAD.
