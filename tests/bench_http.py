@@ -45,6 +45,7 @@ SPIN = 20e-6  # seconds that the paced server burns before each answer
 READY = 10.0  # seconds a server may take until it accepts connections
 
 APP = f"""
+import asyncio
 import time
 
 def app(environ, start_response):
@@ -54,6 +55,22 @@ def app(environ, start_response):
 def slow(environ, start_response):
     time.sleep({WAIT})
     return app(environ, start_response)
+
+START = dict(
+    type="http.response.start",
+    status=200,
+    headers=[(b"content-type", b"text/plain"), (b"content-length", b"13")],
+)
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        await send(START)
+        await send(dict(type="http.response.body", body=b"Hello, World!"))
+
+async def asgi_slow(scope, receive, send):
+    if scope["type"] == "http":
+        await asyncio.sleep({WAIT})
+        await asgi(scope, receive, send)
 """
 
 # What a browser sends for a page: 15 fields with Host, which the client adds.
@@ -110,6 +127,14 @@ def _gunicorn(*options: str) -> tuple[str, ...]:
     )
 
 
+def _uvicorn(*options: str, app: str = "asgi") -> tuple[str, ...]:
+    quiet = "--log-level", "error", "--no-access-log"
+    return "-m", "uvicorn", f"bench_app:{app}", "--port", "{port}", *quiet, *options
+
+
+_HYPERCORN = "-m", "hypercorn", "bench_app:asgi", "--bind", "127.0.0.1:{port}"
+_DAPHNE = "-m", "daphne", "-p", "{port}", "-v", "0", "bench_app:asgi"
+_GRANIAN = "-m", "granian", "--interface", "asgi", "--port", "{port}", "--no-ws", "bench_app:asgi"
 _WAITRESS = "-m", "waitress", "--listen=127.0.0.1:{port}", "bench_app:app"
 
 ROWS = (
@@ -121,6 +146,16 @@ ROWS = (
     Row("waitress", "waitress", _WAITRESS),
     Row("gunicorn", "gunicorn sync", _gunicorn()),
     Row("gthread", "gunicorn gthread 8", _gunicorn("-k", "gthread", "--threads", "8")),
+    Row("aio", "handmade, asyncio", _handmade(app="asgi"), target=3.0),
+    Row("loop", "handmade, loop by hand", _handmade("--loop", "handmade", app="asgi")),
+    Row("aio-h11", "handmade, asyncio, h11", _handmade("--engine", "h11", app="asgi")),
+    Row("uvloop", "handmade, uvloop", _handmade("--loop", "uvloop", app="asgi")),
+    Row("uvicorn", "uvicorn, httptools", _uvicorn("--loop", "asyncio", "--http", "httptools")),
+    Row("uvicorn-uv", "uvicorn, both in C", _uvicorn("--loop", "uvloop", "--http", "httptools")),
+    Row("uvicorn-h11", "uvicorn, h11", _uvicorn("--loop", "asyncio", "--http", "h11")),
+    Row("hypercorn", "hypercorn", _HYPERCORN),
+    Row("daphne", "daphne", _DAPHNE),
+    Row("granian", "granian (Rust)", _GRANIAN),
     # Keep-alive takes wsgiref a thread for each connection.
     Row("wsgiref", "wsgiref, a thread each", (THIS, "serve", "wsgiref", "{port}")),
 )

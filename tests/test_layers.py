@@ -14,7 +14,7 @@ LAYERS = {
     "gateways": ["gateway*", "wsgi*", "asgi*", "lifespan*"],
     "shells": [
         "access_log", "service", "waiting", "wire", "connection*", "blocking*", "threads*",
-        "processes*", "loop*", "aio*", "tls*",
+        "processes*", "loop*", "aio*", "async_*", "protocol*", "watchdog", "tls*",
     ],
     "command line": ["cli", "options", "loading", "__main__"],
 }  # fmt: skip

@@ -53,13 +53,17 @@ class OneAtATime:
         self._stops += 1
         self._waker.wake()
 
-    def serve(self, listener: socket.socket) -> None:
-        """Serve until stopped; close the listener and every client."""
+    def serve(self, listener: socket.socket, ready: Callable[[], object] = lambda: None) -> None:
+        """Serve until stopped; close the listener and every client.
+
+        ``ready`` is called when the first client can be served.
+        """
         self._listener = listener
         self._gateway = self.service.gateway(listener, multithread=self.multithread)
         self._selector.register(self._waker.reader, READ)
         self._accept_more(True)
         try:
+            ready()
             self._run()
         finally:
             for connection in list(self._open):

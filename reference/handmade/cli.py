@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import logging
 import os
 import signal
@@ -15,11 +16,15 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from .access_log import AccessLog
+from .aio import Asyncio
 from .blocking import OneAtATime
 from .events import Limits
-from .loading import CannotLoad, load
+from .lifespan import LifespanFailed
+from .loading import CannotLoad, interface_of, load
+from .loop_shell import LoopShell
 from .options import ENGINES, give_up, parser
 from .processes import Processes, Shell
 from .service import Service, Timeouts
@@ -46,9 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _serve_processes(options, make_shell, listener)
         shell = make_shell()
         _stop_on_signals(shell)  # first: who reads the line below may send one at once
-        _announce(options, listener)
-        shell.serve(listener)
+        shell.serve(listener, ready=lambda: _announce(options, listener))
         return 0
+    except LifespanFailed as error:
+        give_up(str(error))
     finally:
         listener.close()
 
@@ -74,10 +80,10 @@ class LoggedShell:
         self._shell = shell
         self._log = log
 
-    def serve(self, listener: socket.socket) -> None:
+    def serve(self, listener: socket.socket, ready: Callable[[], object] = lambda: None) -> None:
         """Serve until stopped."""
         try:
-            self._shell.serve(listener)
+            self._shell.serve(listener, ready)
         finally:
             self._log.close()
 
@@ -98,11 +104,39 @@ def _make_shell(options: argparse.Namespace) -> Shell:
         multiprocess=options.workers > 1,
         access=log.log if log else None,
     )
-    if options.threads == 1:
-        shell: Shell = OneAtATime(service, options.connections)
-    else:
-        shell = Threads(service, options.threads, options.connections)
+    shell = _shell(options, service)
     return LoggedShell(shell, log) if log else shell
+
+
+def _shell(options: argparse.Namespace, service: Service) -> Shell:
+    """Return the shell that goes with the application's interface."""
+    if options.interface == "auto":
+        options.interface = interface_of(service.app)
+    if options.interface == "asgi":
+        return _async_shell(options, service)
+    if options.threads == 1:
+        return OneAtATime(service, options.connections or 1000)
+    return Threads(service, options.threads or 8, options.connections or 1000)
+
+
+def _async_shell(options: argparse.Namespace, service: Service) -> Shell:
+    """Return the asynchronous shell on the loop that was asked for."""
+    if options.threads:
+        give_up(f"{options.app} is an ASGI application: it runs in one thread; leave out --threads")
+    how: dict[str, Any] = {
+        "connections": options.connections or 10_000,
+        "lifespan": options.lifespan,
+        "slow_callback": options.debug_blocking,
+    }
+    if options.loop == "handmade":
+        return LoopShell(service, **how)
+    factory = None
+    if options.loop == "uvloop":
+        try:
+            factory = importlib.import_module("uvloop").new_event_loop
+        except ImportError:
+            give_up("--loop uvloop: it is not installed; run pip install uvloop, or leave it out")
+    return Asyncio(service, loop_factory=factory, **how)
 
 
 def _limits(options: argparse.Namespace) -> Limits:
@@ -161,11 +195,19 @@ def _announce(options: argparse.Namespace, listener: socket.socket) -> None:
     shown = f"[{host}]" if ":" in host else host
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     link = f", in the browser {hub.rstrip('/')}/proxy/{port}/" if hub else ""
-    size = f"{options.workers} x {options.threads}" if options.workers > 1 else options.threads
     print(
-        f"handmade: {options.app} on http://{shown}:{port} ({size} threads{link}); Ctrl-C stops",
+        f"handmade: {options.app} on http://{shown}:{port} ({_size(options)}{link}); Ctrl-C stops",
         file=sys.stderr,
         flush=True,
+    )
+
+
+def _size(options: argparse.Namespace) -> str:
+    """Tell how many threads, or which loop, in how many processes."""
+    if options.workers > 1:  # only they have seen the application
+        return f"{options.workers} workers"
+    return (
+        f"{options.loop} loop" if options.interface == "asgi" else f"{options.threads or 8} threads"
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
-from .events import Data, End, OurError, Outgoing, PeerError, Request, Response
+from .events import Data, End, Fields, OurError, Outgoing, PeerError, Request, Response
 
 logger = logging.getLogger("handmade")
 
@@ -40,6 +42,65 @@ class Channel(Protocol):
         """Cut the connection, so that the client sees a broken response and not a short one."""
 
 
+class AsyncChannel(Protocol):
+    """One request's way to and from its client, as an asynchronous gateway sees it."""
+
+    client: tuple[str, int] | None
+    gone: bool
+    """True when nothing can be sent any more: the connection is lost, or we have parted with it."""
+    left: bool
+    """True when the client has left as far as we can tell; ``gone`` or not."""
+    writable: bool
+    """False while the network takes no more: then await ``drain``."""
+
+    def read(self) -> Data | End | None:
+        """Return what has come of the request's body; None when ``wait`` must be awaited first."""
+
+    async def wait(self) -> None:
+        """Wait until there is more to read, or the client has left."""
+
+    def send(self, *events: Outgoing) -> None:
+        """Write events, in one piece, without waiting.  Raise Disconnected, or OurError."""
+
+    async def drain(self) -> None:
+        """Wait until the network takes more.  Raise Disconnected when it never will."""
+
+    async def pause(self) -> None:
+        """Let everybody else have a turn."""
+
+    def abort(self) -> None:
+        """Cut the connection, so that the client sees a broken response and not a short one."""
+
+
+class Bell:
+    """Let any number of tasks wait until somebody rings.
+
+    ``create_future`` is the running loop's: this is how what is awaited here knows no loop.  Each
+    task has a future of its own, for who cancels a task cancels what it waits for.
+    """
+
+    __slots__ = ("_create_future", "_waiting")
+
+    def __init__(self, create_future: Callable[[], Any]) -> None:
+        self._create_future = create_future
+        self._waiting: list[Any] = []
+
+    async def wait(self) -> None:
+        """Wait for the next ring."""
+        future = self._create_future()
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            self._waiting.remove(future)
+
+    def ring(self) -> None:
+        """Wake all who wait now."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+
 class Disconnected(ConnectionError):
     """The client has left, or no longer reads.  Nobody is there to answer."""
 
@@ -64,6 +125,29 @@ class HttpDate:
         return self._now[1]
 
 
+@dataclass(eq=False, slots=True)
+class Headers:
+    """Hold checked headers, and what they say that the server would otherwise add."""
+
+    fields: Fields
+    length: int | None
+    dated: bool
+
+
+@lru_cache(maxsize=512)
+def complete(headers: Headers, date: bytes, length: int | None) -> Fields:
+    """Return the fields of a response with what the application has left to the server.
+
+    RFC 9110 §6.6.1 asks for a Date; the length is given where the whole content is known.
+    """
+    fields = list(headers.fields)
+    if not headers.dated:
+        fields.append((b"date", date))
+    if headers.length is None and length is not None:
+        fields.append((b"content-length", b"%d" % length))
+    return tuple(fields)
+
+
 def error_response(status: int, reason: str, date: bytes) -> tuple[Response, Data, End]:
     """Return a short plain response for an error; ``reason`` is one sentence for a person."""
     phrase = HTTPStatus(status).phrase
@@ -78,7 +162,12 @@ def error_response(status: int, reason: str, date: bytes) -> tuple[Response, Dat
 
 
 def answer_failure(
-    error: BaseException, request: Request, channel: Channel, date: bytes, *, started: bool
+    error: BaseException,
+    request: Request,
+    channel: Channel | AsyncChannel,
+    date: bytes,
+    *,
+    started: bool,
 ) -> int:
     """Do what a failure calls for; return the status that the client was told, 0 for none.
 

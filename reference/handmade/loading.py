@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import traceback
 from typing import Any
@@ -92,3 +93,21 @@ def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith("<frozen")] or frames
     return f"{own[-1].filename}, line {own[-1].lineno}" if own else "no place known"
+
+
+def interface_of(app: Any) -> str:
+    """Tell "wsgi" from "asgi" by how an application wants to be called.
+
+    An ASGI application is a coroutine function, or an object whose ``__call__`` is one; one that is
+    wrapped in a plain function is known by its three parameters, where WSGI has two.
+    """
+    call = app if inspect.isroutine(app) else getattr(app, "__call__", app)  # noqa: B004
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
+        return "asgi"
+    try:
+        parameters = inspect.signature(app).parameters.values()
+    except (TypeError, ValueError):  # some callables made in C do not tell
+        return "wsgi"
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    needed = [p for p in parameters if p.kind in kinds and p.default is p.empty]
+    return "asgi" if len(needed) == 3 else "wsgi"

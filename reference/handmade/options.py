@@ -15,6 +15,7 @@ ENGINES: dict[str, Callable[[Limits], Engine]] = {
     "handmade": http1.Connection,
     "h11": http1_h11.Connection,
 }
+LOOPS = ("asyncio", "uvloop", "handmade")
 LIMITS, TIMEOUTS = Limits(), Timeouts()
 
 
@@ -28,10 +29,10 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; the names are those that Gunicorn's users know."""
-    top = Parser(prog="handmade", description="A WSGI server made by hand.")
+    top = Parser(prog="handmade", description="A WSGI and ASGI server made by hand.")
     top.add_argument("--version", action="version", version=f"handmade {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="serve")
-    serve = commands.add_parser("serve", help="serve a WSGI application")
+    serve = commands.add_parser("serve", help="serve a WSGI or ASGI application")
     serve.add_argument("app", help="module:name, or module:factory() to call one")
     _add_server_options(serve)
     _add_time_options(serve)
@@ -46,10 +47,14 @@ def _add_server_options(serve: argparse.ArgumentParser) -> None:
     add("--port", "-p", type=_number(0, 65535), default=8000, help="0 takes a free one (8000)")
     add("--bind", "-b", metavar="HOST:PORT", help="both in one, as Gunicorn has it")
     add("--workers", "-w", type=_number(1, 512), default=1, help="processes (%(default)s)")
-    add("--threads", "-t", type=_number(1, 4096), default=8, help="a process; 1: no pool (8)")
-    add("--connections", type=_number(1, 100_000), default=1000, help="most clients a process")
+    add("--threads", "-t", type=_number(1, 4096), help="WSGI, a process; 1: no pool (8)")
+    add("--connections", type=_number(1, 100_000), help="most clients a process (1000; ASGI 10000)")
     add("--backlog", type=_number(1, 65535), default=1024, help="clients in the kernel's queue")
     add("--engine", choices=ENGINES, default="handmade", help="who speaks HTTP (%(default)s)")
+    add("--interface", choices=("auto", "wsgi", "asgi"), default="auto", help="(%(default)s)")
+    add("--loop", choices=LOOPS, default="asyncio", help="ASGI: who waits (%(default)s)")
+    add("--lifespan", choices=("auto", "on", "off"), default="auto", help="ASGI (%(default)s)")
+    add("--debug-blocking", type=_seconds, metavar="SECONDS", help="ASGI: log who holds the loop")
     add("--chdir", metavar="DIR", help="go there before the application is imported")
     add("--script-name", default="", metavar="/PREFIX", help="where the application is mounted")
     add("--access-log", metavar="FILE", help="one line a request; - for standard output")

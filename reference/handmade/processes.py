@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from .gateway import logger
+from .lifespan import LifespanFailed
 from .waiting import Waker
 
 CANNOT_START = 3  # exit status of a worker whose application does not load: do not try again
@@ -28,8 +29,8 @@ SHORT_LIFE = 1.0  # seconds: a worker that dies sooner is not replaced at once
 class Shell(Protocol):
     """What every shell can do."""
 
-    def serve(self, listener: socket.socket) -> None:
-        """Serve until stopped."""
+    def serve(self, listener: socket.socket, ready: Callable[[], object] = lambda: None) -> None:
+        """Serve until stopped; call ``ready`` when clients can be served."""
 
     def stop(self) -> None:
         """Stop: finish what has been asked.  Twice: drop it."""
@@ -118,10 +119,12 @@ class Processes:
         if self._stops:  # the signal came before we could hear it as our own
             shell.stop()
         os.close(self._lifeline[1])
-        if ready is not None:
-            os.write(ready, b".")
         threading.Thread(target=self._stop_with_parent, args=(shell,), daemon=True).start()
-        shell.serve(listener)
+        try:
+            shell.serve(listener, lambda: os.write(ready, b".") if ready is not None else None)
+        except LifespanFailed as error:
+            logger.error("%s", error)
+            return CANNOT_START
         return 0
 
     def _stop_with_parent(self, shell: Shell) -> None:

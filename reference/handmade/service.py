@@ -6,12 +6,12 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 from .events import Engine, Limits, Request
 from .gateway import HttpDate
 from .http1 import Connection as Http1
-from .wsgi import Application, Gateway
+from .wsgi import Gateway
 from .wsgi_request import Server
 
 
@@ -24,6 +24,10 @@ class Timeouts:
     of it back (see ``waiting.Patience``).  ``idle``: between requests.  ``linger``: to read our
     last answer.  ``drain``: for idle clients to send one more request while we stop.
     ``graceful``: for all that is under way when we stop.
+
+    In the asynchronous shells also ``half_closed``: how long a client that sends no more is taken
+    to be waiting for its answer, before the application is told that it has left.  ``startup`` and
+    ``shutdown``: for the application's lifespan.
     """
 
     head: float = 10.0
@@ -33,6 +37,9 @@ class Timeouts:
     linger: float = 2.0
     drain: float = 0.5
     graceful: float = 30.0
+    half_closed: float = 1.0
+    startup: float = 30.0
+    shutdown: float = 10.0
     slowest: int = 500
 
 
@@ -57,7 +64,7 @@ class Service:
     ``access`` is called after each request, if given.  ``clock`` returns seconds since 1970.
     """
 
-    app: Application
+    app: Any
     engine: Callable[[Limits], Engine] = Http1
     limits: Limits = DEFAULT_LIMITS
     timeouts: Timeouts = DEFAULT_TIMEOUTS

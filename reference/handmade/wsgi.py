@@ -11,10 +11,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .events import Data, End, Request, Response
-from .gateway import ApplicationError, Channel, HttpDate, answer_failure, logger
+from .gateway import (
+    ApplicationError,
+    Channel,
+    Headers,
+    HttpDate,
+    answer_failure,
+    complete,
+    logger,
+)
 from .http1_writing import WITHOUT_CONTENT
 from .wsgi_request import Body, Environ, Server, base_environ, request_environ
-from .wsgi_response import Headers, checked_headers, checked_status, complete
+from .wsgi_response import checked_headers, checked_status
 
 ExcInfo = tuple[type[BaseException], BaseException, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]

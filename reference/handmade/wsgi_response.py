@@ -7,11 +7,10 @@ the same few statuses and headers again and again, so the last ones are remember
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
-from .events import Fields, OurError
-from .gateway import ApplicationError
+from .events import OurError
+from .gateway import ApplicationError, Headers
 from .http1_writing import encode_fields
 
 # PEP 3333: 'a status string of the form "999 Message here"', without control characters.
@@ -37,15 +36,6 @@ def checked_status(status: str) -> tuple[int, bytes]:
     if (match := STATUS.fullmatch(status)) is None:
         raise ApplicationError(f"the status must look like '200 OK', not {status!r}")
     return int(match[1]), match[2].encode("latin-1")
-
-
-@dataclass(eq=False, slots=True)
-class Headers:
-    """Hold checked headers, and what they say that the server would otherwise add."""
-
-    fields: Fields
-    length: int | None
-    dated: bool
 
 
 def checked_headers(headers: list[tuple[str, str]]) -> Headers:
@@ -84,17 +74,3 @@ def _encoded_one(header: tuple[str, str]) -> tuple[bytes, bytes]:
         return name.encode("ascii"), value.encode("latin-1")
     except UnicodeEncodeError:
         raise ApplicationError(f"the header {header!r} is not ISO-8859-1 text") from None
-
-
-@lru_cache(maxsize=512)
-def complete(headers: Headers, date: bytes, length: int | None) -> Fields:
-    """Return the fields of a response with what the application has left to the server.
-
-    RFC 9110 §6.6.1 asks for a Date; the length is given where the whole content is known.
-    """
-    fields = list(headers.fields)
-    if not headers.dated:
-        fields.append((b"date", date))
-    if headers.length is None and length is not None:
-        fields.append((b"content-length", b"%d" % length))
-    return tuple(fields)

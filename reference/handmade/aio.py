@@ -1,0 +1,51 @@
+"""The shell on asyncio, or on uvloop where that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from .async_shell import AsyncShell
+from .protocol import HttpProtocol
+from .service import Service
+
+RECEIVE_SIZE = 65536
+
+
+class Asyncio(AsyncShell):
+    """Serve on an asyncio event loop; ``loop_factory`` makes it, uvloop's for example."""
+
+    def __init__(
+        self,
+        service: Service,
+        connections: int = 10_000,
+        lifespan: str = "auto",
+        slow_callback: float | None = None,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    ) -> None:
+        super().__init__(service, connections, lifespan, slow_callback)
+        self._loop_factory = loop_factory
+        self._connecting: set[asyncio.Task[Any]] = set()
+
+    def serve(self, listener: socket.socket, ready: Callable[[], object] = lambda: None) -> None:
+        """Serve until stopped, in the calling thread; close the listener and every client.
+
+        Raise LifespanFailed when the application cannot start up.
+        """
+        with asyncio.Runner(loop_factory=self._loop_factory) as runner:
+            runner.run(self.main(runner.get_loop(), listener, ready))
+
+    def connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
+        """Let asyncio make the transport."""
+        task = self.loop.create_task(self._connect(sock, protocol))
+        self._connecting.add(task)  # the loop alone would not keep it alive
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
+        """Make the transport of a socket that was accepted."""
+        transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, sock)
+        if hasattr(transport, "max_size"):
+            # asyncio reads into a new buffer of 256 KiB each time, which costs more than to read.
+            transport.max_size = RECEIVE_SIZE

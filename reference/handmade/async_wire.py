@@ -1,0 +1,167 @@
+"""One client's transport: bytes leave here, and here the two sides part.
+
+What ``wire`` is for the blocking shells, this is for those that never wait: the callbacks bear
+asyncio's names, and a transport is what asyncio calls one.  Nothing here imports asyncio, so a loop
+made by hand drives this too.  Nothing here knows what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+from .gateway import Bell, Disconnected
+from .service import Timeouts
+from .waiting import Patience
+
+
+class Transport(Protocol):
+    """What we ask of a transport: a part of asyncio.Transport."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes now or later, without waiting."""
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes the network has not taken yet."""
+
+    def pause_reading(self) -> None:
+        """Call ``data_received`` no more."""
+
+    def resume_reading(self) -> None:
+        """Call it again."""
+
+    def write_eof(self) -> None:
+        """Close our side behind what is written."""
+
+    def close(self) -> None:
+        """Close behind what is written."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class AsyncWire:
+    """Write to, wait for and part with one client.
+
+    ``shell`` is an ``async_shell.AsyncShell``.  ``deadline`` is in seconds of ``time.monotonic``;
+    the shell looks at it once a second.  ``gone``, ``left`` and ``writable`` are those of
+    ``gateway.AsyncChannel``.
+    """
+
+    __slots__ = (
+        *("shell", "timeouts", "transport", "client", "gone", "left", "writable", "deadline"),
+        *("_bell", "_paused", "_ended", "_pending", "_looked_at", "_write_patience"),
+    )
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.timeouts: Timeouts = shell.service.timeouts
+        self.client: tuple[str, int] | None = None
+        self.gone = self.left = False
+        self.writable = True
+        self._bell = Bell(shell.loop.create_future)
+        self._paused = self._ended = False
+        self._pending = 0
+        self._looked_at = 0.0
+        self._write_patience: Patience | None = None
+
+    # ------------------------------------------------------------ callbacks of the transport
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        self.transport: Transport = transport
+        peer = transport.get_extra_info("peername")
+        self.client = tuple(peer[:2]) if peer else None
+        self.deadline = time.monotonic() + self.timeouts.head
+        self.shell.opened(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End: whoever waits here learns that the client has left."""
+        self.gone = self.left = True
+        self._bell.ring()
+        self.shell.closed(self)
+
+    def pause_writing(self) -> None:
+        """Let applications wait: the client reads more slowly than they send."""
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        """Let them go on."""
+        self.writable = True
+        self._bell.ring()
+
+    # ------------------------------------------------------------ waiting
+
+    async def drain(self) -> None:
+        """Wait until the client has read enough."""
+        while not self.writable:
+            if self.gone:
+                raise Disconnected("the client has left")
+            await self._bell.wait()
+
+    async def pause(self) -> None:
+        """Let everybody else have a turn."""
+        self.shell.loop.call_soon(self._bell.ring)
+        await self._bell.wait()
+
+    def hold(self) -> None:
+        """Let the client wait: we have more of it than we can use."""
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Take bytes again, if we had stopped."""
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    # ------------------------------------------------------------ parting
+
+    def part(self) -> None:
+        """Close our side, and read what the client still sends (RFC 9112 §9.6).
+
+        Closing both sides at once makes the kernel answer those bytes with a reset, which can
+        destroy the very response that says what was wrong.
+        """
+        self.gone = self.left = True
+        self._bell.ring()
+        if self._ended:
+            self.transport.close()
+            return
+        self.deadline = time.monotonic() + self.timeouts.linger
+        self.read_on()
+        self.transport.write_eof()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self.gone = self.left = True
+        self._bell.ring()
+        self.transport.abort()
+
+    def look(self, now: float) -> None:
+        """Part with a client that has kept us waiting for too long; the shell calls this."""
+        pending = self.transport.get_write_buffer_size()
+        if pending:
+            self._look_at_reader(pending, now)
+        elif now > self.deadline:
+            self.overdue()
+        self._pending, self._looked_at = pending, now
+
+    def _look_at_reader(self, pending: int, now: float) -> None:
+        """Cut off a client that does not take its response."""
+        if not self._pending or self._write_patience is None:
+            self._write_patience = Patience(self.timeouts.write, self.timeouts.slowest)
+            return
+        self._write_patience.spend(now - self._looked_at, max(0, self._pending - pending))
+        if self._write_patience.left <= 0:
+            self.abort()
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing of a request is here, and nothing of an answer left."""
+        return False
+
+    def overdue(self) -> None:
+        """End what has taken too long."""
+        self.transport.abort()
