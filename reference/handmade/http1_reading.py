@@ -79,7 +79,7 @@ def read_head(buf: bytearray, limits: Limits, scanned: int = 0) -> Head | None:
 
     Raise PeerError with 400, 413, 414, 417, 431, 501 or 505 for what cannot be served.
     """
-    # Most heads come in one piece, so the first look (``scanned`` is 0) is at the whole.
+    # Most heads come whole, so we match at the first look: 0 scanned, or 1 behind an empty line.
     match = grammar.HEAD.match(buf, 0, limits.head) if scanned <= 1 else None
     if match is None and not head_is_complete(buf, scanned, limits):
         return None

@@ -9,6 +9,8 @@ from workbench.contracts import Broken
 from workbench.contracts.parser import FIRST, HOST, PLAIN, request_with
 from workbench.exercises.model import Exercise, Point
 
+LINE, HEAD = 8190, 65536  # the limits in the file of status-for-bent
+
 # --- field-line -------------------------------------------------------------------------------
 
 
@@ -98,6 +100,14 @@ FIELD_LINE = Exercise(
             "tabs and line ends away before anybody has seen them. Look first.",
             "RFC 9110 §5.5",
         ),
+        Point(
+            "nothing behind the value",
+            are_refused(b"X: a\r\nEvil: b", b"X: a\r\n", b"X: a\n", b"X:\n"),
+            "a pattern that stops before the line does. match looks at a beginning, and $ is also "
+            "content before a last line feed; fullmatch looks at all of it. Whoever adds a CRLF "
+            "to the line, to use FIELD_LINE, lets the one inside of it do the work.",
+            "RFC 9112 §5",
+        ),
     ),
     hints=(
         "Write down what a field line may be, instead of what it may not be. The grammar module "
@@ -140,14 +150,43 @@ def gets(status: int | None, *requests: bytes) -> Callable[[Any], None]:
         for data in requests:
             got = status_for(data)
             if got != status:
-                sent = data if len(data) <= 400 else data[:60] + b"..."
                 size = f" ({len(data)} bytes)" if len(data) > 400 else ""
                 raise Broken(
-                    f"{status} is wanted here, and {got} came{size}", sent=sent, got=repr_of(got),
-                    wanted=repr_of(status),
+                    f"{status} is wanted here, and {got} came{size}", sent=shortened(data),
+                    got=repr_of(got), wanted=repr_of(status),
                 )  # fmt: skip
 
     return run
+
+
+def stays(*requests: bytes) -> Callable[[Any], None]:
+    """Return a check: wherever these are cut, a status once given is the answer to all of it."""
+
+    def run(status_for: Any) -> None:
+        for data in requests:
+            given, at = None, 0
+            for end in cuts(data):
+                got = status_for(data[:end])
+                if given is not None and got != given:
+                    raise Broken(
+                        f"a status once given stays, yet the first {at} bytes got {given}, and "
+                        f"the first {end} get {got}",
+                        sent=shortened(data[:end]),
+                    )
+                given, at = got, end
+
+    return run
+
+
+def cuts(data: bytes) -> list[int]:
+    """Return where to cut: everywhere at first, then around the limits and the end."""
+    near = {at + step for at in (LINE, HEAD, len(data)) for step in range(-4, 5)}
+    return sorted(end for end in {*range(1, 80), *near} if 0 < end <= len(data))
+
+
+def shortened(data: bytes) -> bytes:
+    """Return bytes to show, a long run in the middle left out."""
+    return data if len(data) <= 400 else data[:60] + b"..." + data[-20:]
 
 
 def repr_of(status: object) -> object:
@@ -168,6 +207,18 @@ def all_of(*runs: Callable[[Any], None]) -> Callable[[Any], None]:
 def versioned(version: bytes, host: bytes = HOST) -> bytes:
     """Return our request with another version."""
     return request_with(first=FIRST.replace(b"HTTP/1.1", b"HTTP/" + version), host=host)
+
+
+def with_line_of(size: int, blank: bytes = b" ", end: bytes = b"\r\n") -> bytes:
+    """Return a request whose first line has this size, without what ends it."""
+    filler = b"a" * (size - len(b"GET/ HTTP/1.1" + blank))
+    return request_with(first=b"GET" + blank + b"/" + filler + b" HTTP/1.1" + end)
+
+
+def with_head_of(size: int, name: bytes = b"X", end: bytes = b"") -> bytes:
+    """Return a request whose head has this size, in one long field."""
+    line = name + b": "
+    return request_with(line + b"a" * (size - len(request_with(line + end))) + end)
 
 
 STATUS_FOR_BENT = Exercise(
@@ -250,26 +301,53 @@ STATUS_FOR_BENT = Exercise(
             "too many, and one of 70,000 bytes is too long.",
             "RFC 6585 §5",
         ),
+        Point(
+            "the same status however it is cut",
+            all_of(
+                gets(200, with_line_of(LINE), with_head_of(HEAD)),
+                gets(414, with_line_of(LINE + 1)),
+                gets(431, with_head_of(HEAD + 1)),
+                stays(
+                    with_line_of(LINE),
+                    with_head_of(HEAD),
+                    PLAIN + b"\n" * 70_000,
+                    PLAIN.replace(b"\r\n", b"\n") + b"x" * 9000,
+                    with_line_of(9000, end=b"\n"),
+                    with_line_of(9000, blank=b"  "),
+                    with_head_of(70_000, end=b"\nY: b"),
+                    with_head_of(70_000, name=b"X "),
+                ),
+            ),
+            "looking further than the answer reaches. LINE + 2 bytes decide about the first line "
+            "(a line of just LINE bytes may lack its LF, and the CR is not counted), HEAD bytes "
+            "about the head. What comes behind them must change nothing.",
+            "RFC 9112 §2.2",
+        ),
     ),
     hints=(
         "In which order do your questions have to come, so that the answer for 9,000 bytes "
         "without a line's end is not None?",
         "First what can be said of any beginning: a bare LF, a line too long, a head too long. "
         "Then: is the empty line here? Only then the grammar, and after the grammar its meaning: "
-        "the number of fields, the version, the Hosts.",
+        "the number of fields, the version, the Hosts. Give each question its window: the first "
+        "LINE + 2 bytes for the line, the first HEAD bytes for the head.",
         """
-        data.find gives both ends, -1 where there is none yet:
+        data.find gives both ends, -1 where there is none yet; its last argument is the window:
 
-            end = data.find(b"\\r\\n\\r\\n")
-            line_end = data.find(b"\\r\\n")
+            line_end = data.find(b"\\r\\n", 0, LINE + 2)
+            end = data.find(b"\\r\\n\\r\\n", 0, HEAD)
 
-        grammar.BARE_LF.search looks for a bare LF: not behind the head. grammar.HEAD.match has the
-        version in group 3 and the block of fields in group 4; grammar.split_fields cuts that.
+        While the first line has no end, look at data[:LINE + 2] alone: a bare LF in it is 400, and
+        if it is full, 414. Else look at the head, or at data[:HEAD]: a bare LF is 400, and if there
+        is no end and the window is full, 431. grammar.BARE_LF.search finds a bare LF.
+        grammar.HEAD.match has the version in group 3 and the block of fields in group 4;
+        grammar.split_fields cuts that.
         """,
     ),
     afterwards="""
         The order is the design: what can be said of a beginning comes before what needs the whole,
-        and form before meaning. So a request gets the same status however it was cut.
+        and form before meaning. And each question has a window that later bytes do not change. So a
+        request gets the same status however it was cut.
 
         Gunicorn's Python parser goes the same way: it counts while it reads, refuses a bare LF
         before the empty line has come, and answers 414 for the line, 431 for the head or too many
