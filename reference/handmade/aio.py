@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from .asgi import Exchange
 from .async_shell import AsyncShell
 from .protocol import HttpProtocol
 from .service import Service
@@ -36,6 +37,11 @@ class Asyncio(AsyncShell):
         """
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             runner.run(self.main(runner.get_loop(), listener, ready))
+
+    def run(self, exchange: Exchange) -> None:
+        """Run an application in a task of its own: ``create_task``, without its detours."""
+        context = self._context.copy()
+        exchange.task = asyncio.Task(exchange.run(), loop=self.loop, context=context)
 
     def connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
         """Let asyncio make the transport."""

@@ -39,6 +39,8 @@ from .gateway import (
 )
 from .http1_writing import WITHOUT_CONTENT
 
+END = End()
+
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
@@ -184,19 +186,13 @@ class Exchange:
         body = checked_body(message)
         more = message.get("more_body", False)
         self._count(len(body), last=not more)
-        events: list[Outgoing] = []
+        last = not more and self._trailers is None
+        events: list[Outgoing] = [Data(body)] if body else []
         if self.sending is Sending.NOTED:
-            whole = not more and self._trailers is None
-            events.append(self._head(len(body) if whole else None))
-        if body:
-            events.append(Data(body))
-        if more:
-            self.sending = moves[0]
-        elif self._trailers is not None:
-            self.sending = moves[1]
-        else:
-            self.sending = moves[2]
-            events.append(End())
+            events.insert(0, self._head(len(body) if last else None))
+        if last:
+            events.append(END)
+        self.sending = moves[0 if more else 2 if last else 1]
         if events:
             self.channel.send(*events)
 

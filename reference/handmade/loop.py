@@ -141,6 +141,26 @@ class Loop:
         """Run a coroutine beside all others; its first step comes in the next round."""
         return Task(coroutine, self, context)
 
+    def run_in_executor(
+        self, executor: None, function: Callable[..., Any], *arguments: Any
+    ) -> Future:
+        """Run a function in a thread of its own; return the future of its result.
+
+        For what blocks: the loop goes on meanwhile.  ``executor`` is asyncio's parameter, and None.
+        """
+        future = self.create_future()
+
+        def work() -> None:
+            call: tuple[Callable[[Any], None], Any]
+            try:
+                call = future.set_result, function(*arguments)
+            except BaseException as error:  # whoever awaits it shall have it
+                call = future.set_exception, error
+            self.call_soon_threadsafe(lambda: None if future.done() else call[0](call[1]))
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
+
     # ------------------------------------------------------------ sockets
 
     def add_reader(self, fd: int, callback: Callable[..., object], *arguments: Any) -> None:

@@ -177,7 +177,7 @@ class HttpProtocol(AsyncWire):
                 self._read_ahead()
             if self.shell.stopping:
                 self.engine.close_after_response()
-        data = b"".join([self.engine.send(event) for event in events])
+        data = b"".join(map(self.engine.send, events))
         if data:
             self.transport.write(data)
         if type(events[-1]) is End:
@@ -209,13 +209,14 @@ class HttpProtocol(AsyncWire):
             access(Access(client, exchange.request, exchange.status, exchange.sent, seconds))
         self._incoming.clear()
         self._patience = None
+        self.deadline = time.monotonic() + self.shell.idle
+        if self.engine.between_requests and not (self._ended or self._paused):
+            return
         if self.engine.must_close:
             self.part() if self._body_open else self.transport.close()
             return
         self.read_on()
-        self.deadline = time.monotonic() + self.shell.idle
-        if self._ended or not self.engine.between_requests:
-            self._advance()
+        self._advance()
 
     @property
     def is_idle(self) -> bool:

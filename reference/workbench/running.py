@@ -14,13 +14,16 @@ from __future__ import annotations
 import inspect
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from handmade import blocking, http1, http1_h11, threads
+from handmade import aio, blocking, http1, http1_h11, loop_shell, threads
 from handmade.events import Engine, Limits
+from handmade.lifespan import LifespanFailed
+from handmade.loading import interface_of
 from handmade.service import Access, Service, Timeouts
 from workbench import hosts
 from workbench.logs import Log, LogStream, captured
@@ -39,8 +42,11 @@ ENGINES: dict[str, Callable[[Limits], Engine]] = {
 SHELLS: dict[str, Callable[..., Any]] = {
     "one": lambda service, threads: blocking.OneAtATime(service),
     "threads": lambda service, threads: threads_shell(service, threads),
+    "asyncio": lambda service, threads: aio.Asyncio(service),
+    "loop": lambda service, threads: loop_shell.LoopShell(service),
 }
-PROMPT = Timeouts(drain=0.0, graceful=2.0)
+USUAL_SHELL = {"wsgi": "threads", "asgi": "asyncio"}
+PROMPT = Timeouts(drain=0.0, graceful=2.0, startup=2.0, shutdown=2.0)
 """The timeouts of a server that must be gone when a cell ends."""
 
 
@@ -160,10 +166,12 @@ def running(
 ) -> Iterator[Server]:
     """Run a server for the length of the block. Give one of the first four.
 
-    ``app``: a WSGI application in our own server. ``shell`` is "one" or "threads" (with ``threads``
-    of them), ``engine`` "handmade", "h11" or a class; ``access=True`` puts a line for each request
-    into the log; ``limits``, ``timeouts``, ``script_name`` and ``clock`` are those of
-    ``handmade.service.Service``.
+    ``app``: a WSGI or ASGI application in our own server. ``shell`` is "one" or "threads" (with
+    ``threads`` of them) for WSGI, "asyncio" or "loop" (the one by hand) for ASGI; ``engine``
+    "handmade", "h11" or a class; ``access=True`` puts a line for each request into the log;
+    ``limits``, ``timeouts``, ``script_name`` and ``clock`` are those of
+    ``handmade.service.Service``. An ASGI application has started up when the block begins; raise
+    LifespanFailed when it cannot.
 
     ``handler``: a function of one accepted socket, or of socket and address; ``each`` is "one" for
     one client after the other, "thread" for a thread each. The socket is closed after the call.
@@ -190,12 +198,40 @@ def running(
             listener.setblocking(app is None)  # our shells never wait in accept, learners' do
             stack.callback(listener.let_go)
             function, stop = _server(app, handler, serve, log, tap, **more)
-            host = hosts.ThreadHost(function, listener, log, stop)
+            started = _Started(function) if app is not None else None
+            host = hosts.ThreadHost(started or function, listener, log, stop)
+            if started is not None:
+                started.wait(patience)
         try:
             yield Server(host, log)
         finally:
             if hung := host.stop(patience):
                 print(f"{hung}. Its sockets are closed, and it is left behind.")
+
+
+class _Started:
+    """Serve a listening socket, and tell another thread when that has begun, or why it has not."""
+
+    def __init__(self, serve: Callable[..., object]) -> None:
+        self.__self__ = getattr(serve, "__self__", None)  # by which ThreadHost knows its workers
+        self._serve = serve
+        self._begun = threading.Event()
+        self._error: LifespanFailed | None = None
+
+    def __call__(self, listener: socket.socket) -> None:
+        try:
+            self._serve(listener, self._begun.set)
+        except LifespanFailed as error:
+            self._error = error
+        finally:
+            self._begun.set()
+
+    def wait(self, patience: float) -> None:
+        """Wait until it serves; raise LifespanFailed when it never will, or not in time."""
+        if not self._begun.wait(patience):
+            raise LifespanFailed(f"the server has not begun within {patience:g} s: what blocks it?")
+        if self._error is not None:
+            raise self._error
 
 
 def _server(
@@ -223,7 +259,7 @@ def _shell(
     log: Log,
     tap: Tap | None,
     *,
-    shell: str | Callable[..., Any] = "threads",
+    shell: str | Callable[..., Any] | None = None,
     threads: int = 8,
     engine: str | Callable[[Limits], Engine] = "handmade",
     limits: Limits | None = None,
@@ -233,6 +269,7 @@ def _shell(
     clock: Callable[[], float] = time.time,
 ) -> Any:
     """Return one of the reference's shells around an application."""
+    shell = shell or USUAL_SHELL[interface_of(app)]
     make = ENGINES[engine] if isinstance(engine, str) else engine
     if tap is not None:
         app, make = tap.app(app), tap.engine(make)
