@@ -7,8 +7,9 @@ Write ``serve_client(sock, respond)``. For each request that comes on the connec
 an answer with status 200. When the client breaks the protocol, send one answer with the status and
 reason of the PeerError, then return. The caller closes the socket.
 
-Return, too, when the client is done or the connection ends with this answer. Where a Request could
-come the engine then gives the event ``Closed``; behind an answer ``engine.must_close`` is true.
+Return, too, when the client is done or the connection ends with this answer. A client that is done
+makes ``sock.recv`` return ``b""``; ``receive(b"")`` tells the engine so, and where a Request could
+come it gives the event ``Closed``. Behind the last answer ``engine.must_close`` is true.
 
 The check sends one request and the next, two at once, a body, a close, a bent request, and nothing.
 """
@@ -19,7 +20,7 @@ import socket
 from collections.abc import Callable
 
 from handmade import http1
-from handmade.events import NEED_DATA, Data, End, PeerError, Request, Response
+from handmade.events import NEED_DATA, Closed, Data, End, PeerError, Request, Response
 
 
 def next_event(engine, sock):
@@ -30,7 +31,7 @@ def next_event(engine, sock):
 
 
 def answer(engine, status: int, text: bytes) -> bytes:
-    """Return a whole answer."""
+    """Return a whole answer. ``text`` is bytes; a PeerError's reason is a str: ``encode()`` it."""
     head = Response(status, ((b"content-length", b"%d" % len(text)),))
     return engine.send(head) + engine.send(Data(text)) + engine.send(End())
 

@@ -24,7 +24,7 @@ def read_chunked(buf: bytearray) -> bytes | None:
         line = grammar.CHUNK_LINE.match(buf, at)
         if line is None:
             if b"\n" in buf[at:]:
-                raise ValueError("a chunk does not begin with its size")
+                raise ValueError("this is no size line")
             return None
         at, size = line.end(), int(line[1], 16)
         if size == 0:

@@ -1,4 +1,4 @@
-"""★★★ smuggling-packet: find the packet with two ends.
+"""★★ smuggling-packet: find the packet with two ends.
 
 Given: a proxy and a server behind it. Both know chunks, and both let chunks go before a length, as
 RFC 9112 §6.3 wants. They differ in one line. Look at them in a notebook cell:

@@ -78,7 +78,9 @@ class ChunkedReader:
         match = grammar.CHUNK_LINE.match(buf, 0, self.limits.chunk_line)
         if match is None:
             if b"\n" in buf[: self.limits.chunk_line]:
-                raise PeerError(400, "a chunk does not begin with its size (RFC 9112 §7.1)")
+                raise PeerError(
+                    400, "a chunk's size line is not 'hex digits[;extension] CRLF' (RFC 9112 §7.1)"
+                )
             if len(buf) >= self.limits.chunk_line:
                 raise PeerError(400, "a chunk's size line is too long (RFC 9112 §7.1.1)")
             return False

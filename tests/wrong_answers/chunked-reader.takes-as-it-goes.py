@@ -10,7 +10,7 @@ def read_chunked(buf):
         line = grammar.CHUNK_LINE.match(buf)
         if line is None:
             if b"\n" in buf:
-                raise ValueError("a chunk does not begin with its size")
+                raise ValueError("this is no size line")
             return None
         at, size = line.end(), int(line[1], 16)
         if size == 0:

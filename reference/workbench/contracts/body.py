@@ -157,6 +157,7 @@ def the_size_is_a_size(read_body: ReadBody) -> None:
 def the_size_is_true(read_body: ReadBody) -> None:
     """Behind a chunk's content stands CRLF; anything else means that its size was a lie."""
     refuses(read_body, CHUNKED, b"3\r\nhello\r\n0\r\n\r\n", "a chunk is longer than its size")
+    refuses(read_body, CHUNKED, b"5\r\nhelloXX0\r\n\r\n", "no CRLF stands behind a chunk")
     refuses(read_body, CHUNKED, b"5\nhello\r\n0\r\n\r\n", "a size line ends in LF alone")
 
 

@@ -118,7 +118,7 @@ KEEP_ALIVE_LOOP = Exercise(
 
             engine = http1.Connection()
             try:
-                while isinstance(request := next_event(engine, sock), Request):
+                while not isinstance(request := next_event(engine, sock), Closed):
                     (gather the body from Data events until End)
                     sock.sendall(answer(engine, 200, respond(request, body)))
                     (must it close?)
@@ -326,7 +326,7 @@ SMUGGLING_PACKET = Exercise(
     name="smuggling-packet",
     chapter=3,
     title="Find the packet with two ends",
-    effort=3,
+    effort=2,
     subject="packet",
     points=(
         Point(
@@ -375,8 +375,9 @@ SMUGGLING_PACKET = Exercise(
         it does not know. h11 alone goes by Transfer-Encoding, which RFC 9112 §6.1 allows, but
         leaves the connection open, which it does not; our adapter refuses before that.
 
-        This kind of trick is called TE.TE, after the two fields that are read in two ways; the
-        notebook's was CL.TE.
+        Such tricks are named by what the front goes by, a dot, and what the back goes by. The
+        notebook's was CL.TE. This one is TE.TE: both know Transfer-Encoding, and a spelling keeps
+        one of the two from seeing it.
         """,
     seconds=3.0,
 )
