@@ -13,6 +13,7 @@ expression that runs once over 600 bytes is cheaper than fifteen that run over 4
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # RFC 9110 §5.6.2: token = 1*tchar
 TCHAR = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
@@ -71,6 +72,12 @@ HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]++\]|" + REG_NAME + rb"*)(?::[0-9]*+)?")
 # The host is never empty in an http URI (RFC 9110 §4.2.1), and there is nobody before an "@":
 # "http://good.example@evil.example/" is one of those addresses (§4.2.4).
 ABSOLUTE = re.compile(rb"https?://([^/?@:][^/?@]*+)((?:/[^?]*+)?)(?:\?(.*+))?", re.IGNORECASE)
+
+
+@lru_cache(maxsize=256)
+def is_host(value: bytes) -> bool:
+    """Tell whether a Host field is ``uri-host [":" port]``; a client always sends the same one."""
+    return HOST.fullmatch(value) is not None
 
 
 def split_fields(block: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -31,14 +31,8 @@ from .events import (
     Request,
     Response,
 )
+from .http1_heads import encode_head
 from .http1_states import READING, WRITING, BothSides, Reading, Writing
-from .http1_writing import (
-    STATUS_LINES,
-    choose_writer,
-    encode_fields,
-    framing_field,
-    status_line,
-)
 
 
 class Connection(BothSides):
@@ -158,28 +152,21 @@ class Connection(BothSides):
 
     def _write_head(self, response: Response) -> bytes:
         """Write the response's head and choose its framing (RFC 9112 §6)."""
-        status, fields = response.status, encode_fields(tuple(response.fields))
         request = self._request or Request(b"GET", b"/", ())
-        line = None if response.reason else STATUS_LINES.get(status)
-        line = line or status_line(status, response.reason)
-        writer = choose_writer(request.method, request.version, status, fields.length)
-        self._writer = writer
-        closing = isinstance(writer, http1_writing.CloseWriter)
         # RFC 9112 §9.3: unless we read the whole request, its rest would be taken for the next one.
-        if fields.close or closing or self.reading is not Reading.DONE:
-            self._keep_alive = False
-        return b"%b%b%b%b\r\n" % (
-            line,
-            fields.encoded,
-            framing_field(status, fields.length, writer),
-            self._persistence(request.version),
+        keep_alive = self._keep_alive and self.reading is Reading.DONE
+        method = b"HEAD" if request.method == b"HEAD" else b"GET"
+        head = encode_head(
+            response.status,
+            response.reason,
+            tuple(response.fields),
+            method,
+            request.version,
+            keep_alive,
         )
-
-    def _persistence(self, version: bytes) -> bytes:
-        """Say what HTTP/1.0 and HTTP/1.1 do not take for granted (RFC 9112 §9.3)."""
-        if not self._keep_alive:
-            return b"connection: close\r\n"
-        return b"connection: keep-alive\r\n" if version == b"1.0" else b""
+        self._keep_alive = head.keep_alive
+        self._writer = head.writer.fresh()
+        return head.encoded
 
     def _write_informational(self, event: Informational) -> bytes:
         """Write a 1xx response; HTTP/1.0 has none (RFC 9110 §15.2)."""

@@ -185,7 +185,7 @@ def _check_host(request: Request, hosts: tuple[bytes, ...]) -> None:
     """Demand one valid Host (RFC 9112 §3.2), and let an absolute target override it (§3.2.2)."""
     if len(hosts) != 1 and (hosts or request.version == b"1.1"):
         raise PeerError(400, "HTTP/1.1 needs exactly one Host field (RFC 9112 §3.2)")
-    if hosts and not grammar.HOST.fullmatch(hosts[0]):
+    if hosts and not grammar.is_host(hosts[0]):
         raise PeerError(400, "the Host field is not host[:port] (RFC 9112 §3.2)")
     if request.target[:1] != b"/" and (absolute := grammar.ABSOLUTE.fullmatch(request.target)):
         others = [field for field in request.fields if field[0] != b"host"]

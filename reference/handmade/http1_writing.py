@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, Self
 
 from . import grammar
 from .events import Fields, Informational, OurError
@@ -38,6 +38,9 @@ NEVER_TRAILERS = OURS | {b"content-length", b"host", b"trailer"}
 
 class BodyWriter(Protocol):
     """Frame a body.  One object serves one response."""
+
+    def fresh(self) -> BodyWriter:
+        """Return a writer for another response, itself where it remembers nothing."""
 
     def data(self, data: bytes) -> bytes:
         """Return ``data`` framed.  Raise OurError when it exceeds what was announced."""
@@ -133,7 +136,15 @@ STATUS_LINES = {status: status_line(status) for status in REASONS if status in F
 # ---------------------------------------------------------------- the body
 
 
-class NoBodyWriter:
+class Stateless:
+    """Remember nothing from one response to the next."""
+
+    def fresh(self) -> Self:
+        """Return itself."""
+        return self
+
+
+class NoBodyWriter(Stateless):
     """Write nothing: the response to HEAD, and every 204, 205, 304 (RFC 9112 §6.3 case 1)."""
 
     def data(self, data: bytes) -> bytes:
@@ -151,6 +162,10 @@ class LengthWriter:
     def __init__(self, remaining: int) -> None:
         self.remaining = remaining
 
+    def fresh(self) -> LengthWriter:
+        """Return another one: this one counts."""
+        return LengthWriter(self.remaining)
+
     def data(self, data: bytes) -> bytes:
         """Return ``data`` as it is."""
         if len(data) > self.remaining:
@@ -165,7 +180,7 @@ class LengthWriter:
         return b""
 
 
-class ChunkedWriter:
+class ChunkedWriter(Stateless):
     """Write each block as a chunk, so that the end can be told from a broken line (§7.1)."""
 
     def data(self, data: bytes) -> bytes:
@@ -178,7 +193,7 @@ class ChunkedWriter:
         return b"0\r\n%b\r\n" % b"".join(b"%s: %s\r\n" % field for field in trailers)
 
 
-class CloseWriter:
+class CloseWriter(Stateless):
     """Write content as it is; the connection's end is the body's (RFC 9112 §6.3 case 8)."""
 
     def data(self, data: bytes) -> bytes:
