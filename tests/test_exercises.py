@@ -336,6 +336,8 @@ def test_texts_do_not_change_from_run_to_run():
     assert runner.tidy(f"{ROOT}/exercises/ch01_x.py") == "exercises/ch01_x.py"
     assert runner.tidy("/elsewhere/it's/ch01_x.py") != "exercises/ch01_x.py"
     assert runner.tidy("/somewhere/else/ch01_x.py") == "exercises/ch01_x.py"
+    said = "at line 3 of exercises/ch01_x.py, in x"
+    assert runner.tidy(said) == runner.tidy(runner.tidy(said)) == said
 
 
 # --- Files that cannot be used ----------------------------------------------------------------

@@ -448,7 +448,8 @@ CLOSE_ALWAYS = Exercise(
         Point(
             "an iterable that cannot be begun",
             it_cannot_be_begun,
-            "asking for the iterator before the try begins. iter() is the application's code, too.",
+            "asking for the iterator before the try begins, or catching its error. iter() is the "
+            "application's code, too, and its errors are for the server.",
             "PEP 3333, Specification Details",
         ),
     ),
@@ -644,7 +645,8 @@ STREAMING_MIDDLEWARE = Exercise(
         Point(
             "a close() that fails",
             close_fails,
-            "reporting behind the application's close(), and not in a finally.",
+            "reporting behind the application's close(), and not in a finally; or closing in "
+            "the finally of a generator, which runs at the last next(), before the server closes.",
             "PEP 3333, Specification Details",
         ),
     ),
