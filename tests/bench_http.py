@@ -34,6 +34,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
+from bench_crowds import bench_crowd, bench_idle, bench_stream
+
 from workbench.load import load, tree_cpu
 
 CONNECTIONS = 64
@@ -64,8 +66,15 @@ START = dict(
 
 async def asgi(scope, receive, send):
     if scope["type"] == "http":
+        if scope["path"] == "/endless":
+            await endless(send)
         await send(START)
         await send(dict(type="http.response.body", body=b"Hello, World!"))
+
+async def endless(send):
+    await send(dict(type="http.response.start", status=200, headers=[]))
+    while True:
+        await send(dict(type="http.response.body", body=bytes(65536), more_body=True))
 
 async def asgi_slow(scope, receive, send):
     if scope["type"] == "http":
@@ -159,8 +168,29 @@ ROWS = (
     # Keep-alive takes wsgiref a thread for each connection.
     Row("wsgiref", "wsgiref, a thread each", (THIS, "serve", "wsgiref", "{port}")),
 )
+# Our asynchronous shell first, for it is the one that has targets.
+CROWD = (
+    Row("aio", "handmade, asyncio", _handmade(app="asgi_slow")),
+    Row("uvicorn", "uvicorn, httptools", _uvicorn("--loop", "asyncio", app="asgi_slow")),
+)
+BY_HAND, LONG = ("--loop", "handmade"), ("--keep-alive", "99")
+IDLE = (
+    Row("aio", "handmade, asyncio", _handmade(*LONG, app="asgi")),
+    Row(
+        "loop",
+        "handmade, loop by hand",
+        _handmade(*BY_HAND, *LONG, app="asgi"),
+    ),
+    Row("uvicorn", "uvicorn, httptools", _uvicorn("--timeout-keep-alive", "99")),
+    Row("bare", "bare asyncio.Protocol", (THIS, "serve", "bare", "{port}")),
+)
+STREAM = (
+    Row("aio", "handmade, asyncio", _handmade(app="asgi")),
+    Row("loop", "handmade, loop by hand", _handmade("--loop", "handmade", app="asgi")),
+    Row("uvicorn", "uvicorn, httptools", _uvicorn("--loop", "asyncio")),
+)
 SLOW = Row("wait", "handmade waiting", _handmade("--threads", str(POOL), app="slow"))
-OTHERS = ("parse", "wait")
+OTHERS = ("parse", "wait", "crowd", "idle", "stream")
 
 
 def serve_bare(port: int, spin: float = 0.0) -> None:
@@ -551,8 +581,8 @@ def bench_parse(rounds: int) -> None:
         head = _request("127.0.0.1:8000", fields)
         works = partial(by_hand, head), partial(with_h11, head)
         hand, other = _micros(works, (Connection, h11_connection), rounds)
-        verdict = f">= 5: {_verdict(other / hand >= 5)}"
-        print(f"{name:<26}  {hand:>7.2f}  {other:>6.2f}  {other / hand:>6.1f}  {verdict}")
+        verdict = f">= 5: {_verdict(other / hand >= 5)}" if fields else ""
+        print(f"{name:<26}  {hand:>7.2f}  {other:>6.2f}  {other / hand:>6.1f}  {verdict}".rstrip())
 
 
 def _micros(
@@ -620,6 +650,12 @@ def _run(wanted: list[str], rounds: int, quick: bool) -> list[str]:
             bench_parse(rounds)
         if "wait" in wanted:
             failed += bench_wait(10 if quick else 30, folder)
+        if "crowd" in wanted:
+            bench_crowd(list(CROWD), running, folder, 1 if quick else 2, CLIENT_CORE)
+        if "idle" in wanted:
+            bench_idle(list(IDLE), running, folder)
+        if "stream" in wanted:
+            bench_stream(list(STREAM), running, folder)
     if failed:
         print(f"\ndid not run: {', '.join(failed)}")
     return failed
