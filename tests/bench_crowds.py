@@ -38,7 +38,7 @@ def bench_crowd(rows: list[Any], start: Start, folder: Path, rounds: int, core: 
         for _ in range(rounds):
             for clients in (1_000, 5_000):
                 for server in servers:
-                    result = load(server, clients, requests=clients * 4, cpu=core, timeout=20.0)
+                    result = load(server, clients, seconds=2.0, cpu=core, timeout=20.0)
                     rates.setdefault((server.row.name, clients), []).append(result.rate)
                     ideal = clients / WAIT
                     print(
