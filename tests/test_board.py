@@ -17,13 +17,15 @@ from wsgiref.validate import validator
 
 import httpx
 import pytest
-from contracts.shells import SHELLS, serving
+from contracts.shells import serving
 
+from workbench.board import asgi, wsgi
 from workbench.board.page import event, page
 from workbench.board.store import Board, Post
 from workbench.board.upstream import upstream
 from workbench.board.work import burn
-from workbench.board.wsgi import ROUTES, make_app
+from workbench.board.wsgi import make_app
+from workbench.running import running
 
 
 class Quiet(WSGIRequestHandler):
@@ -50,19 +52,54 @@ def slow_service():
         yield url
 
 
-@pytest.fixture(params=["one", "threads", "wsgiref"])
+@contextmanager
+def asgi_serving(app, engine):
+    with running(app, engine=engine) as server:
+        yield server.address
+
+
+@contextmanager
+def uvicorn_serving(app):
+    """Serve by another ASGI server, which has an opinion of its own."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        how = {"sockets": [listener]}
+        thread = threading.Thread(target=server.run, kwargs=how, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+FORMS = ["one", "threads", "wsgiref", "asyncio", "asyncio h11", "uvicorn"]
+
+
+@contextmanager
+def board_serving(how, upstream_url):
+    """Serve the board in the form that a server takes; WSGI is validated."""
+    if how in ("one", "threads", "wsgiref"):
+        app = make_app(upstream_url)
+        checked = validator(app)
+        with wsgiref_serving(checked) if how == "wsgiref" else serving(checked, how) as address:
+            yield address
+        app.close()
+        return
+    app, engine = asgi.make_app(upstream_url), "h11" if how.endswith("h11") else "handmade"
+    with uvicorn_serving(app) if how == "uvicorn" else asgi_serving(app, engine) as address:
+        yield address
+
+
+@pytest.fixture(params=FORMS)
 def client(request, slow_service):
-    """A client of the board, once on each of our shells and once on wsgiref, all validated."""
-    app = make_app(slow_service)
-    if request.param in SHELLS:
-        server = serving(validator(app), request.param)
-    else:
-        server = wsgiref_serving(validator(app))
-    with server as (host, port):
+    """A client of the board in both forms, on our shells and on others."""
+    with board_serving(request.param, slow_service) as (host, port):
         base = f"http://{host}:{port}"
         with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
             yield client
-    app.close()
 
 
 def test_an_empty_page(client):
@@ -130,13 +167,34 @@ def test_a_wait_that_is_no_number_is_refused(client, query):
     assert client.get(f"/slow?{query}").status_code == 400
 
 
-def test_slow_without_an_upstream_says_so():
-    app = make_app()
-    with serving(validator(app)) as (host, port):
+@contextmanager
+def served(interface, upstream_url="", board=None):
+    """Serve the board in one of its forms."""
+    if interface == "asgi":
+        with running(asgi.make_app(upstream_url, board)) as server:
+            yield server.address
+        return
+    app = make_app(upstream_url, board)
+    with serving(validator(app)) as address:
+        yield address
+    app.close()
+
+
+both_forms = pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+
+
+@both_forms
+def test_slow_without_an_upstream_says_so(interface):
+    with served(interface) as (host, port):
         answer = httpx.get(f"http://{host}:{port}/slow", trust_env=False)
     assert answer.status_code == 503
     assert "without an upstream" in answer.json()["error"]
-    app.close()
+
+
+def test_a_server_without_lifespan_is_told_why_slow_does_not_work():
+    with running(asgi.make_app("http://127.0.0.1:1"), lifespan="off") as server:
+        answer = server.get("/slow")
+    assert (answer.status_code, "state" in answer.json()["error"]) == (503, True)
 
 
 def test_cpu_burns_at_least_what_was_asked(client):
@@ -154,14 +212,21 @@ def test_an_upload_is_counted_block_by_block(client):
     assert client.put("/upload", content=b"").json()["bytes"] == 0
 
 
-def test_a_chunked_upload_is_counted(slow_service):
+@both_forms
+def test_a_chunked_upload_is_counted(interface):
     parts = [os.urandom(10_000) for _ in range(30)]
-    app = make_app(slow_service)
-    with serving(validator(app)) as (host, port):
+    with served(interface) as (host, port):
         answer = httpx.post(f"http://{host}:{port}/upload", content=iter(parts), trust_env=False)
     wanted = {"bytes": 300_000, "sha256": hashlib.sha256(b"".join(parts)).hexdigest()}
     assert answer.json() == wanted
-    app.close()
+
+
+def test_an_upload_that_breaks_off_is_no_failure_of_the_board():
+    with running(asgi.make_app()) as server:
+        with socket.create_connection(server.address, timeout=10) as client:
+            client.sendall(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
+        assert server.get("/posts").json() == []
+    assert [line for line in server.log if "Traceback" in line] == []
 
 
 def test_a_stream_of_lines(client):
@@ -174,11 +239,10 @@ def test_a_failure_before_the_first_byte(client, capsys):
     assert client.get("/fail").status_code == 500
 
 
-def test_a_failure_after_the_first_byte_is_no_complete_answer():
-    app = make_app()
-    with serving(validator(app)) as (host, port), pytest.raises(httpx.TransportError):
+@both_forms
+def test_a_failure_after_the_first_byte_is_no_complete_answer(interface):
+    with served(interface) as (host, port), pytest.raises(httpx.TransportError):
         httpx.get(f"http://{host}:{port}/fail?after=1", trust_env=False)
-    app.close()
 
 
 # --- The feed ---------------------------------------------------------------------------------
@@ -195,11 +259,11 @@ def events_of(lines, count):
     raise AssertionError(f"the feed ended after {ids}")
 
 
-def test_a_feed_gives_old_posts_and_new_ones_and_ends_with_its_reader():
+@both_forms
+def test_a_feed_gives_old_posts_and_new_ones_and_ends_with_its_reader(interface):
     board = Board()
     board.add("Ada", "before")
-    app = make_app(board=board)
-    with serving(validator(app)) as (host, port):
+    with served(interface, board=board) as (host, port):
         base = f"http://{host}:{port}"
         with httpx.Client(base_url=base, trust_env=False, timeout=10) as client:
             with client.stream("GET", "/feed") as answer:
@@ -213,9 +277,25 @@ def test_a_feed_gives_old_posts_and_new_ones_and_ends_with_its_reader():
                 assert events_of(answer.iter_lines(), 1) == [2]
             deadline = time.monotonic() + 10
             while board.listeners and time.monotonic() < deadline:
-                board.add("Ada", "does anybody listen?")
+                if interface == "wsgi":  # which finds out only when it sends
+                    board.add("Ada", "does anybody listen?")
         assert board.listeners == 0
-    app.close()
+
+
+def test_two_hundred_readers_of_a_feed_hold_one_thread():
+    board = Board()
+    with running(asgi.make_app(board=board)) as server:
+        threads = threading.active_count()
+        feeds = [socket.create_connection(server.address, timeout=10) for _ in range(200)]
+        for feed in feeds:
+            feed.sendall(b"GET /feed HTTP/1.1\r\nHost: test\r\n\r\n")
+        for feed in feeds:
+            assert _until(feed, b"welcome")
+        assert threading.active_count() == threads
+        board.add("Ada", "from another thread")
+        for feed in feeds:
+            assert _until(feed, b"from another thread")
+            feed.close()
 
 
 def test_each_reader_of_a_feed_holds_a_thread():
@@ -298,8 +378,9 @@ def test_burning_counts_processor_time_of_the_thread():
     assert 0.02 <= time.thread_time() - before < 0.1
 
 
-def test_every_route_is_listed_with_its_methods():
-    assert set(ROUTES) == {
+def test_both_forms_have_the_same_routes():
+    assert list(wsgi.ROUTES) == list(asgi.ROUTES)
+    assert {path for _, path in asgi.ROUTES} == {
         "/", "/posts", "/slow", "/cpu", "/upload", "/stream", "/feed", "/fail"
     }  # fmt: skip
 

@@ -42,8 +42,8 @@ ENGINES: dict[str, Callable[[Limits], Engine]] = {
 SHELLS: dict[str, Callable[..., Any]] = {
     "one": lambda service, threads: blocking.OneAtATime(service),
     "threads": lambda service, threads: threads_shell(service, threads),
-    "asyncio": lambda service, threads: aio.Asyncio(service),
-    "loop": lambda service, threads: loop_shell.LoopShell(service),
+    "asyncio": lambda service, threads, **more: aio.Asyncio(service, **more),
+    "loop": lambda service, threads, **more: loop_shell.LoopShell(service, **more),
 }
 USUAL_SHELL = {"wsgi": "threads", "asgi": "asyncio"}
 PROMPT = Timeouts(drain=0.0, graceful=2.0, startup=2.0, shutdown=2.0)
@@ -171,7 +171,8 @@ def running(
     "handmade", "h11" or a class; ``access=True`` puts a line for each request into the log;
     ``limits``, ``timeouts``, ``script_name`` and ``clock`` are those of
     ``handmade.service.Service``. An ASGI application has started up when the block begins; raise
-    LifespanFailed when it cannot.
+    LifespanFailed when it cannot; ``lifespan``, ``connections``, ``slow_callback`` and, for
+    asyncio, ``loop_factory`` are those of ``handmade.async_shell.AsyncShell``.
 
     ``handler``: a function of one accepted socket, or of socket and address; ``each`` is "one" for
     one client after the other, "thread" for a thread each. The socket is closed after the call.
@@ -267,6 +268,7 @@ def _shell(
     script_name: str = "",
     access: bool | Callable[[Access], None] = False,
     clock: Callable[[], float] = time.time,
+    **more: Any,
 ) -> Any:
     """Return one of the reference's shells around an application."""
     shell = shell or USUAL_SHELL[interface_of(app)]
@@ -283,7 +285,7 @@ def _shell(
         access=(lambda line: log.add(_line(line))) if access is True else access or None,
         clock=clock,
     )
-    return (SHELLS[shell] if isinstance(shell, str) else shell)(service, threads=threads)
+    return (SHELLS[shell] if isinstance(shell, str) else shell)(service, threads=threads, **more)
 
 
 def _line(access: Access) -> str:

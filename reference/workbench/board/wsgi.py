@@ -7,15 +7,16 @@ variable BOARD_UPSTREAM tells it the URL of its upstream.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import queue
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
 
 import httpx
 
+from . import asking
+from .asking import HEARTBEAT, LONGEST_POST, TYPES, Problem, limited
 from .page import as_json, event, page
 from .store import Board, Post
 from .work import burn
@@ -25,12 +26,6 @@ StartResponse = Callable[..., Any]
 Body = Iterable[bytes]
 
 BLOCK = 65536
-LONGEST_POST = 65536  # bytes of a request that we take for a post
-HEARTBEAT = 15.0  # seconds of silence in a feed, after which we see whether anybody is there
-
-
-class Problem(Exception):
-    """The client asked for something that it cannot have: a status and a sentence."""
 
 
 class BoardApp:
@@ -45,19 +40,13 @@ class BoardApp:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Body:
         """Find the route and run it."""
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"] or "/"
-        methods = ROUTES.get(path, {})
-        handler = methods.get("GET" if method == "HEAD" else method)
         try:
-            if not methods:
-                raise Problem("404 Not Found", f"there is no {path} here")
-            if handler is None:
-                raise Problem("405 Method Not Allowed", f"{path} takes {', '.join(methods)}")
-            return handler(self, environ, start_response)
+            method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"] or "/"
+            return asking.route(ROUTES, method, path)(self, environ, start_response)
         except Problem as problem:
-            status, sentence = problem.args
-            allow = [("Allow", ", ".join(methods))] if status.startswith("405") else []
-            return reply(start_response, as_json({"error": sentence}), "json", status, *allow)
+            body = as_json({"error": problem.sentence})
+            allow = [("Allow", problem.allow)] if problem.allow else []
+            return reply(start_response, body, "json", problem.status, *allow)
 
     def close(self) -> None:
         """Give back the connections to the upstream."""
@@ -77,20 +66,16 @@ class BoardApp:
         """Take a post: a form from the page, which is then shown again, or JSON."""
         body = b"".join(blocks(environ, most=LONGEST_POST))
         is_json = environ.get("CONTENT_TYPE", "").startswith("application/json")
-        try:
-            fields = json.loads(body) if is_json else parse_form(body)
-            post = self.board.add(str(fields.get("author", "")), str(fields.get("text", "")))
-        except (ValueError, AttributeError) as error:
-            raise Problem("400 Bad Request", str(error)) from error
+        post = asking.add_post(self.board, body, is_json)
         if is_json:
-            return reply(start_response, as_json(post.as_dict()), "json", "201 Created")
+            return reply(start_response, as_json(post.as_dict()), "json", 201)
         home = environ["SCRIPT_NAME"] + "/"
-        return reply(start_response, b"", "plain", "303 See Other", ("Location", home))
+        return reply(start_response, b"", "plain", 303, ("Location", home))
 
     def slow(self, environ: Environ, start_response: StartResponse) -> Body:
         """Wait for the upstream, and do nothing meanwhile."""
         if not self.upstream.base_url.host:
-            raise Problem("503 Service Unavailable", "this board was started without an upstream")
+            raise Problem(503, "this board was started without an upstream")
         answer = self.upstream.get("/", params={"wait": number(environ, "wait", 0.1, most=30)})
         return reply(start_response, answer.content)
 
@@ -110,16 +95,13 @@ class BoardApp:
     def stream(self, environ: Environ, start_response: StartResponse) -> Body:
         """Give lines, each as soon as it is made."""
         count = int(number(environ, "n", 5, most=1_000_000))
-        start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+        start_response("200 OK", [("Content-Type", TYPES["plain"])])
         return (b"line %d of %d\n" % (line, count) for line in range(1, count + 1))
 
     def feed(self, environ: Environ, start_response: StartResponse) -> Body:
         """Give each post as an event as soon as it is there: one thread for each reader."""
-        start_response(
-            "200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache")]
-        )
-        seen = environ.get("HTTP_LAST_EVENT_ID", "0")
-        return self.events(int(seen) if seen.isdecimal() else 0)
+        start_response("200 OK", [("Content-Type", TYPES["events"]), ("Cache-Control", "no-cache")])
+        return self.events(asking.last_event(environ.get("HTTP_LAST_EVENT_ID", "0")))
 
     def events(self, after: int) -> Iterator[bytes]:
         """Yield events for ever; the server's close() ends it when the reader has left."""
@@ -139,20 +121,17 @@ class BoardApp:
         raise RuntimeError("this view fails on purpose")
 
 
-ROUTES: dict[str, dict[str, Callable[[BoardApp, Environ, StartResponse], Body]]] = {
-    "/": {"GET": BoardApp.home},
-    "/posts": {"GET": BoardApp.list_posts, "POST": BoardApp.add_post},
-    "/slow": {"GET": BoardApp.slow},
-    "/cpu": {"GET": BoardApp.cpu},
-    "/upload": {"POST": BoardApp.upload, "PUT": BoardApp.upload},
-    "/stream": {"GET": BoardApp.stream},
-    "/feed": {"GET": BoardApp.feed},
-    "/fail": {"GET": BoardApp.fail},
-}
-TYPES = {
-    "html": "text/html; charset=utf-8",
-    "json": "application/json",
-    "plain": "text/plain; charset=utf-8",
+ROUTES: dict[tuple[str, str], Callable[[BoardApp, Environ, StartResponse], Body]] = {
+    ("GET", "/"): BoardApp.home,
+    ("GET", "/posts"): BoardApp.list_posts,
+    ("POST", "/posts"): BoardApp.add_post,
+    ("GET", "/slow"): BoardApp.slow,
+    ("GET", "/cpu"): BoardApp.cpu,
+    ("POST", "/upload"): BoardApp.upload,
+    ("PUT", "/upload"): BoardApp.upload,
+    ("GET", "/stream"): BoardApp.stream,
+    ("GET", "/feed"): BoardApp.feed,
+    ("GET", "/fail"): BoardApp.fail,
 }
 
 
@@ -160,31 +139,19 @@ def reply(
     start_response: StartResponse,
     body: bytes,
     kind: str = "json",
-    status: str = "200 OK",
+    status: int = 200,
     *headers: tuple[str, str],
 ) -> Body:
     """Answer with a body that is all here."""
     length = ("Content-Length", str(len(body)))
-    start_response(status, [("Content-Type", TYPES[kind]), length, *headers])
+    line = f"{status} {HTTPStatus(status).phrase}"
+    start_response(line, [("Content-Type", TYPES[kind]), length, *headers])
     return [body]
 
 
 def number(environ: Environ, name: str, default: float, most: float) -> float:
     """Return a number from the query, between 0 and ``most``."""
-    text = parse_qs(environ.get("QUERY_STRING", "")).get(name, [str(default)])[-1]
-    try:
-        value = float(text)
-    except ValueError:
-        raise Problem("400 Bad Request", f"{name} must be a number") from None
-    if not 0 <= value <= most:
-        raise Problem("400 Bad Request", f"{name} must be between 0 and {most:g}")
-    return value
-
-
-def parse_form(body: bytes) -> dict[str, str]:
-    """Return the fields of a form, of each the last value."""
-    fields = parse_qs(body.decode(), max_num_fields=10, keep_blank_values=True)
-    return {name: values[-1] for name, values in fields.items()}
+    return asking.number(environ.get("QUERY_STRING", ""), name, default, most)
 
 
 def blocks(environ: Environ, most: float = float("inf")) -> Iterator[bytes]:
@@ -199,11 +166,10 @@ def blocks(environ: Environ, most: float = float("inf")) -> Iterator[bytes]:
     while left and (block := environ["wsgi.input"].read(int(min(BLOCK, left)))):
         left -= len(block)
         size += len(block)
-        if size > most:
-            raise Problem("413 Content Too Large", f"at most {most:.0f} bytes, please")
+        limited(size, most)
         yield block
     if length and left:
-        raise Problem("400 Bad Request", f"the upload broke off {left} bytes before its end")
+        raise Problem(400, f"the upload broke off {left} bytes before its end")
 
 
 def make_app(upstream_url: str = "", board: Board | None = None) -> BoardApp:
