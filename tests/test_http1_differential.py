@@ -35,6 +35,7 @@ EXTRA = [
     post((b"Content-Length", b"5, 5"), body=b"hello"),
     post((b"Content-Length", b"9" * 30), body=b"hello"),
     post(CHUNKED, body=b"1" * 30 + b"\r\nhello"),
+    post(CHUNKED, body=b"2 ;a=b\r\nhi\r\n0\r\n\r\n"),
     post((b"Transfer-Encoding", b"chunked,"), body=b"0\r\n\r\n"),
     request_of(b"GET", b"/", (b"X", b"\x01")),
     request_of(b"GET", b"/", (b"Expect", b"100-continue, 100-continue")),
@@ -120,8 +121,9 @@ FOUND_BY: dict[str, Callable[[bytes, Outcome, Outcome], bool]] = {
     "control characters": matches(rb":[^\r\n]*[\x01-\x08\x0e-\x1f\x7f]"),
     "fragment": matches(rb"(^|\r\n)[^ \r\n]+ [^ \r\n]*#"),
     "1.0 keep-alive": matches(rb"HTTP/1\.0\r\n.*keep-alive"),
-    "chunk extension": matches(rb"chunked.*\n[0-9a-f]+[^\r\n]*;"),
+    "chunk extension": matches(rb"chunked.*\n[0-9a-f]+(?![ \t]+;)[^\r\n]*;"),
     "chunk blank": matches(rb"chunked.*\n[0-9a-f]+[^\r\n]*[ \t]\r\n"),
+    "extension blank": matches(rb"chunked.*\n[0-9a-f]+[ \t]+;"),
     "announced chunk": lambda raw, ours, theirs: ours.status == 413 and b"chunked" in raw.lower(),
     "trailer lines": matches(rb"chunked.*\n0+[^\r\n]*\r\n(.*\r\n)?([ \t]|.*(?<!\r)\n)"),
 }

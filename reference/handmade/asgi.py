@@ -200,8 +200,10 @@ class Exchange:
         """Return the response's head; ``length`` is that of the content where all of it is here."""
         headers = self._headers
         assert headers is not None  # the table: a body comes after a start
-        if self._bare and not length:
-            length = None  # HEAD: an empty body tells nothing about the length that GET would have
+        if self._bare and (not length or self.request.method != b"HEAD"):
+            # An empty body tells nothing about the length that GET would have, and what is not sent
+            # with a 304 nothing about the length of a 200 (RFC 9110 §8.6).
+            length = None
         return Response(self.status, complete(headers, self.gateway.date(), length))
 
     def _count(self, size: int, last: bool) -> None:

@@ -54,7 +54,6 @@ class Connection(Wire):
         self.whole_body: bytes | None = None
         self._request: Request | None = None
         self._gathered: list[bytes] = []
-        self._read_to_end = True
         self._body_patience = Patience(self.timeouts.body, self.timeouts.slowest)
         self._read_at = 0.0
 
@@ -102,7 +101,6 @@ class Connection(Wire):
             if isinstance(event, Request):
                 self._begin(event)
             elif isinstance(event, End):
-                self._read_to_end = True
                 return self._hand_over(b"".join(self._gathered))
             elif isinstance(event, Data):
                 self._gathered.append(event.data)
@@ -118,7 +116,6 @@ class Connection(Wire):
         """Set back what belongs to one request."""
         self._request = request
         self._gathered.clear()
-        self._read_to_end = False
         self._body_patience.left = self.timeouts.body
         self._read_at = time.monotonic()
         self.deadline = self._read_at + self.timeouts.body
@@ -143,7 +140,6 @@ class Connection(Wire):
             self.send(*error_response(error.status, error.reason, self.gateway.date()))
         except OSError:
             self.close()
-        self._read_to_end = False
         self._gathered.clear()
         self._after_response()
 
@@ -172,7 +168,6 @@ class Connection(Wire):
             elif isinstance(event, Data):
                 return event
             else:
-                self._read_to_end = True
                 return event if isinstance(event, End) else End()
 
     def _wait_for_body(self) -> bytes:
@@ -207,9 +202,9 @@ class Connection(Wire):
             self.phase = Phase.WRITING
         elif not self.engine.must_close:
             self.phase = Phase.READING
-            self.deadline = time.monotonic() + self.timeouts.idle
-        elif self._read_to_end:
-            self.close()
+            # The first bytes of the next request may be here already: then its time has begun.
+            idle = self.engine.between_requests
+            self.deadline = time.monotonic() + (self.timeouts.idle if idle else self.timeouts.head)
         else:
             self.linger()
 

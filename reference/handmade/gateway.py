@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any, Protocol
 
 from .events import Data, End, Fields, OurError, Outgoing, PeerError, Request, Response
+from .http1_writing import REASONS
 
 logger = logging.getLogger("handmade")
 
@@ -150,7 +150,7 @@ def complete(headers: Headers, date: bytes, length: int | None) -> Fields:
 
 def error_response(status: int, reason: str, date: bytes) -> tuple[Response, Data, End]:
     """Return a short plain response for an error; ``reason`` is one sentence for a person."""
-    phrase = HTTPStatus(status).phrase
+    phrase = REASONS[status].decode()
     body = f"{status} {phrase}: {reason}\n".encode()
     fields = (
         (b"date", date),

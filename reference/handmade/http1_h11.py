@@ -46,6 +46,7 @@ DIFFERENCES = {
     "chunk extension": "h11 skips whatever is behind the semicolon, however long; ours checks its "
     "grammar and bounds it (RFC 9112 §7.1.1)",
     "chunk blank": "h11 takes a blank behind a chunk size; the grammar of RFC 9112 §7.1 has none",
+    "extension blank": "h11 refuses a blank before a chunk's semicolon; RFC 9112 §7.1.1 allows it",
     "announced chunk": "ours refuses too large a chunk by its size line, before the content comes; "
     "h11 keeps the size to itself (RFC 9110 §15.5.14)",
     "trailer lines": "h11 takes bare LF and folded lines in trailers (RFC 9112 §2.2, §5.2)",

@@ -145,7 +145,7 @@ class Stateless:
 
 
 class NoBodyWriter(Stateless):
-    """Write nothing: the response to HEAD, and every 204, 205, 304 (RFC 9112 §6.3 case 1)."""
+    """Write nothing: for HEAD, 204 and 304 (RFC 9112 §6.3 case 1), and 205 (RFC 9110 §15.3.6)."""
 
     def data(self, data: bytes) -> bytes:
         """Drop the content: a client that expects none would read it as the next response."""

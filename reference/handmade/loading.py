@@ -98,16 +98,15 @@ def _place(error: BaseException) -> str:
 def interface_of(app: Any) -> str:
     """Tell "wsgi" from "asgi" by how an application wants to be called.
 
-    An ASGI application is a coroutine function, or an object whose ``__call__`` is one; one that is
-    wrapped in a plain function is known by its three parameters, where WSGI has two.
+    WSGI calls with two arguments, ASGI with three.  Where a signature leaves that open, as ``*args``
+    does, a coroutine function is ASGI, and so is an object whose ``__call__`` is one.
     """
     call = app if inspect.isroutine(app) else getattr(app, "__call__", app)  # noqa: B004
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
-        return "asgi"
+    guess = "asgi" if any(map(inspect.iscoroutinefunction, (app, call))) else "wsgi"
     try:
         parameters = inspect.signature(app).parameters.values()
     except (TypeError, ValueError):  # some callables made in C do not tell
-        return "wsgi"
+        return guess
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     needed = [p for p in parameters if p.kind in kinds and p.default is p.empty]
-    return "asgi" if len(needed) == 3 else "wsgi"
+    return {2: "wsgi", 3: "asgi"}.get(len(needed), guess)

@@ -213,7 +213,7 @@ class HttpProtocol(AsyncWire):
         if self.engine.between_requests and not (self._ended or self._paused):
             return
         if self.engine.must_close:
-            self.part() if self._body_open else self.transport.close()
+            self.part()
             return
         self.read_on()
         self._advance()

@@ -38,11 +38,11 @@ def wait(sock: socket.socket, what: str, timeout: float) -> bool:
 
 
 class Patience:
-    """How long one client may keep us waiting, in seconds, whatever it does meanwhile.
+    """How long one client may keep us waiting, in seconds.
 
     Waiting uses patience up, and every ``rate`` bytes that move give a second of it back, never
     beyond ``most``.  So who stalls has ``most`` seconds, who drips a byte now and then has hardly
-    more, and who is merely slow has all the time that it needs.
+    more, and who is merely slow has all the time that it needs, up to the limit on what it sends.
     """
 
     def __init__(self, most: float, rate: int) -> None:

@@ -60,7 +60,7 @@ class Exchange:
 
     __slots__ = (
         *("request", "channel", "date", "body", "status", "reason", "headers"),
-        *("left", "bare", "started", "sent", "environ"),
+        *("left", "bare", "called", "started", "sent", "environ"),
     )
 
     def __init__(self, gateway: Gateway, request: Request, channel: Channel) -> None:
@@ -73,6 +73,7 @@ class Exchange:
         self.headers: Headers | None = None
         self.left: int | None = None
         self.bare = False
+        self.called = False
         self.started = False
         self.sent = 0
         self.environ = request_environ(request, gateway.base, gateway.server.script_name)
@@ -103,8 +104,9 @@ class Exchange:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # a traceback that holds this frame would never be freed
-        elif self.headers is not None:
+        elif self.called:  # also when the first call has raised
             raise ApplicationError("start_response was called again without exc_info")
+        self.called = True
         self.status, self.reason = checked_status(status)
         self.headers = checked_headers(headers)
         return self.write
@@ -181,8 +183,10 @@ class Exchange:
             raise ApplicationError("the application never called start_response")
         self.bare = self.request.method == b"HEAD" or self.status in WITHOUT_CONTENT
         self.left = None if self.bare else headers.length
-        if not length and self.bare:
-            length = None  # HEAD: an empty body tells nothing about the length that GET would have
+        if self.bare and (not length or self.request.method != b"HEAD"):
+            # An empty body tells nothing about the length that GET would have, and what is not sent
+            # with a 304 nothing about the length of a 200 (RFC 9110 §8.6).
+            length = None
         return Response(self.status, complete(headers, self.date(), length), self.reason)
 
     def _within_length(self, block: bytes) -> bytes:

@@ -108,8 +108,9 @@ def environ_key(name: bytes) -> str | None:
     """Return the variable for a field name, or None for a field that must not get in.
 
     A name with an underscore would arrive under the same key as the one with a hyphen, which is how
-    X-Forwarded-For is forged behind a careful proxy.  HTTP_PROXY is a setting to many libraries
-    (CVE-2016-5385).  HTTP_CONTENT_TYPE and HTTP_CONTENT_LENGTH do not exist.
+    X-Forwarded-For is forged behind a careful proxy.  In CGI the environ is that of the process,
+    where HTTP_PROXY is a setting to HTTP clients (httpoxy, CVE-2016-1000110); here it does harm
+    only when somebody copies it there.  HTTP_CONTENT_TYPE and HTTP_CONTENT_LENGTH do not exist.
     """
     if b"_" in name or name == b"proxy":
         return None

@@ -17,7 +17,8 @@ from .http1_writing import encode_fields
 STATUS = re.compile(r"([2-5][0-9][0-9]) ([ -~\x80-\xff]*[!-~\x80-\xff])")
 
 # RFC 9110 §7.6.1, and PEP 3333, Other HTTP Features: these speak about our connection, which is
-# the server's affair alone, and a server "should consider it a fatal error" to send them.
+# the server's affair alone.  A server "should consider it a fatal error" when an application sends
+# them (PEP 3333, The start_response() Callable).
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer")
     + ("trailers", "transfer-encoding", "upgrade", "proxy-connection")

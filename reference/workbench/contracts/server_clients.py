@@ -307,6 +307,27 @@ def stopped_is_stopped(server: Any) -> None:
     raise Broken("a server that has stopped still accepts clients")
 
 
+@case("server", "late bytes behind the last request", "RFC 9112 §9.6", 5)
+def late_bytes_behind_the_last_request(server: Any) -> None:
+    """A client that sends on while its last answer is on the way still gets all of that answer."""
+    running = moment(server, "the request to run")
+    sent = moment(server, "the late bytes to be sent")
+    body = bytes(3_000_000)
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        running.happens()
+        sent.wait()
+        return ok(start_response, body)
+
+    with up(server, app) as connect:
+        wire = connect().send(request("/", "Connection: close"))
+        running.wait()
+        wire.send(request("/too-late"))
+        sent.happens()
+        wire.hears_more(1.0)  # now the answer is on its way, and has filled every buffer
+        same(len(wire.response().body), len(body), "the length of the last answer")
+
+
 @case("server", "a slow start", "RFC 9112 §9.5", 5)
 def a_slow_start(server: Any) -> None:
     """A client that connects long before it asks is served none the worse."""

@@ -214,9 +214,9 @@ def underscores(server: Any) -> None:
     same(environ.get("HTTP_X_REAL_IP"), "10.0.0.1", "HTTP_X_REAL_IP", sent)
 
 
-@case("server", "Proxy", "CVE-2016-5385", 4)
+@case("server", "Proxy", "CVE-2016-1000110", 4)
 def proxy(server: Any) -> None:
-    """A field named Proxy does not become HTTP_PROXY, which HTTP libraries take for a setting."""
+    """A field named Proxy does not become HTTP_PROXY, a setting to whoever runs us as CGI."""
     sent = request("/", "Proxy: http://evil.example")
     expect("HTTP_PROXY" not in environ_of(server, sent), "HTTP_PROXY is there", sent=sent)
 

@@ -327,6 +327,19 @@ def head_of_a_stream(server: Any) -> None:
             same(wire.response().body, b"onetwo", "content after HEAD spoils what follows")
 
 
+@case("server", "no length made up for 304", "RFC 9110 §8.6", 3)
+def no_length_made_up_for_304(server: Any) -> None:
+    """A 304 has no Content-Length but the application's: it would be that of the 200."""
+
+    @raw
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("304 Not Modified", [])
+        return [b"abc"]
+
+    answer = ask(server, app, request())
+    same(answer.value("Content-Length"), None, "Content-Length of a 304 that has none")
+
+
 @case("server", "204 and 304", "RFC 9110 §15.3.5, §15.4.5", 3)
 def no_content(server: Any) -> None:
     """204 and 304 have no content, whatever the application returns, and no chunks."""

@@ -140,6 +140,20 @@ def started_twice(server: Any) -> None:
     same(seen, [True], "the second call of start_response must raise")
 
 
+@case("server", "started again after a failure", START, 4)
+def started_again_after_a_failure(server: Any) -> None:
+    """A second call without exc_info is refused also when the first one raised."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        try:
+            start_response("200 OK", [("X-Split", "a\r\nb")])
+        except Exception:
+            start_response("200 OK", [TEXT])
+        return [b"x"]
+
+    refused(server, app, "start_response was called twice, the first time in vain")
+
+
 @case("server", "exc_info before the start", START, 4)
 def exc_info_before_the_start(server: Any) -> None:
     """Before anything was sent, exc_info lets the application say something else."""
