@@ -98,8 +98,8 @@ def _place(error: BaseException) -> str:
 def interface_of(app: Any) -> str:
     """Tell "wsgi" from "asgi" by how an application wants to be called.
 
-    WSGI calls with two arguments, ASGI with three.  Where a signature leaves that open, as ``*args``
-    does, a coroutine function is ASGI, and so is an object whose ``__call__`` is one.
+    WSGI calls with two arguments, ASGI with three.  Where a signature leaves that open, as
+    ``*args`` does, a coroutine function is ASGI, and so is an object whose ``__call__`` is one.
     """
     call = app if inspect.isroutine(app) else getattr(app, "__call__", app)  # noqa: B004
     guess = "asgi" if any(map(inspect.iscoroutinefunction, (app, call))) else "wsgi"
