@@ -1,6 +1,7 @@
 """State machines, drawn from the very tables that the code runs on.
 
-A table ``{(state, event type): next state}`` comes in; out comes a picture with boxes and arrows,
+A table ``{(state, event type): next state}`` comes in (for an event its name will do; several next
+states stand in a tuple, where something else decides); out comes a picture with boxes and arrows,
 and as text the same as a matrix, where a dot is a move that is not allowed. `trace`, of
 `workbench.tracing`, tells which way through the tables an engine took.
 """
@@ -21,7 +22,7 @@ from workbench.tracing import trace
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Table = Mapping[tuple[Any, type], Any]
+Table = Mapping[tuple[Any, Any], Any]
 Also = Mapping[tuple[Any, str], Any]
 
 # What the connection does by itself, without an event of the table. See the comments there.
@@ -78,13 +79,22 @@ def _moves(table: Table, also: Also, path: Sequence[Any]) -> list[Move]:
     steps = set(pairwise(path))
     labels: dict[tuple[Any, Any, bool], list[str]] = {}
     for (state, event), target in table.items():
-        labels.setdefault((state, target, False), []).append(event.__name__)
+        for one in _targets(target):
+            labels.setdefault((state, one, False), []).append(_word(event))
     for (state, words), target in also.items():
         labels.setdefault((state, target, True), []).append(words)
     return [
         Move(source, target, ", ".join(names), dashed, (source, target) in steps)
         for (source, target, dashed), names in labels.items()
     ]
+
+
+def _word(event: Any) -> str:
+    return event.__name__ if isinstance(event, type) else str(event)
+
+
+def _targets(target: Any) -> tuple[Any, ...]:
+    return target if isinstance(target, tuple) else (target,)
 
 
 def _alt(states: Sequence[Any], moves: Sequence[Move], path: Sequence[Any], title: str) -> str:
@@ -103,13 +113,15 @@ def _text(states: Sequence[Any], table: Table, also: Also, path: Sequence[Any], 
     """Write the table as a matrix: a line for each state, a column for each event."""
     events = list(dict.fromkeys(event for _, event in table))
     width = max(len(title), *(len(state.name) for state in states)) + 2
-    names = [event.__name__ for event in events]
-    widths = [max(len(name), *(len(state.name) for state in states)) + 2 for name in names]
+    names = [_word(event) for event in events]
+    said = {move: " or ".join(one.name for one in _targets(to)) for move, to in table.items()}
+    longest = max(map(len, [*said.values(), *(state.name for state in states)]))
+    widths = [max(len(name), longest) + 2 for name in names]
     head = "".join(name.ljust(room) for name, room in zip(names, widths, strict=True))
     lines = [f"  {title.ljust(width)}{head}".rstrip()]
     for state in states:
         sign = ">" if path and state is path[-1] else "*" if state in path else " "
-        cells = [table[state, event].name if (state, event) in table else "." for event in events]
+        cells = [said.get((state, event), ".") for event in events]
         row = "".join(cell.ljust(room) for cell, room in zip(cells, widths, strict=True))
         lines.append(f"{sign} {state.name.ljust(width)}{row}{state.value}".rstrip())
     for (state, words), target in also.items():
