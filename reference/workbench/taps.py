@@ -57,12 +57,21 @@ class SocketTap(socket.socket):
 
     def send(self, data: Any, flags: int = 0) -> int:
         count = super().send(data, flags)
-        self._x.note("socket", "client", "send", *bytes_told(bytes(data)[:count]))
+        self._sent(bytes(data)[:count])
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         super().sendall(data, flags)
-        self._x.note("socket", "client", "send", *bytes_told(bytes(data)))
+        self._sent(bytes(data))
+
+    def sendmsg(self, buffers: Any, *more: Any) -> int:
+        whole = b"".join(map(bytes, buffers))
+        count = super().sendmsg([whole], *more)
+        self._sent(whole[:count])
+        return count
+
+    def _sent(self, data: bytes) -> None:
+        self._x.note("socket", "client", "send", *bytes_told(data), connection=self._number)
 
     def shutdown(self, how: int) -> None:
         self._x.note("socket", "client", "shutdown", connection=self._number)
@@ -112,14 +121,17 @@ class EngineTap:
         )  # fmt: skip
 
     def send(self, event: Any) -> bytes:
-        self._x.note("gateway", "engine", type(event).__name__, *_event(event))
+        number = self._number
+        told = _event(event)
+        self._x.note("gateway", "engine", type(event).__name__, *told, connection=number)
         try:
             data = self._engine.send(event)
         except Exception as error:
-            self._x.note("engine", "gateway", type(error).__name__, str(error), bad=True)
+            name = type(error).__name__
+            self._x.note("engine", "gateway", name, str(error), bad=True, connection=number)
             raise
         if data:
-            self._x.note("engine", "socket", "bytes", *bytes_told(data))
+            self._x.note("engine", "socket", "bytes", *bytes_told(data), connection=number)
         return data
 
 
@@ -152,7 +164,7 @@ class ApplicationTap:
 
     def _watched(self, start_response: Any) -> Any:
         def watched(status: Any, headers: Any, *exc_info: Any) -> Any:
-            self._note("start_response", f"{status}, {_count(headers, 'header')}")
+            self._note("start_response", f"{status}, {count_told(headers, 'header')}")
             write = start_response(status, headers, *exc_info)
 
             def watched_write(block: bytes) -> None:
@@ -233,16 +245,17 @@ def bytes_told(data: object) -> tuple[str, bytes]:
 def _event(event: Any) -> tuple[str, bytes]:
     if isinstance(event, Request):
         line = f"{event.method.decode('latin-1')} {event.target.decode('latin-1')}"
-        return f"{line}, {_count(event.fields, 'field')}", b""
+        return f"{line}, {count_told(event.fields, 'field')}", b""
     if isinstance(event, Response | Informational):
-        return f"{event.status}, {_count(event.fields, 'field')}", b""
+        return f"{event.status}, {count_told(event.fields, 'field')}", b""
     if isinstance(event, Data):
         return bytes_told(event.data)
     trailers = getattr(event, "trailers", ())
-    return (_count(trailers, "trailer") if trailers else ""), b""
+    return (count_told(trailers, "trailer") if trailers else ""), b""
 
 
-def _count(things: Any, name: str) -> str:
+def count_told(things: Any, name: str) -> str:
+    """Say how many there are of what can be counted without using it up."""
     number = len(things) if isinstance(things, list | tuple) else 0
     return f"{number} {name}{'' if number == 1 else 's'}"
 

@@ -6,8 +6,9 @@ An application and a request come in; what the layers said to each other comes o
 and as a picture. The same `XRay` is a tap: ``running(app, tap=x)`` records a real server. It only
 listens: what it wraps does what it did before.
 
-In the first form nothing waits for anything: bytes are handed over, there is no network, and the
-clock stands still. So the same request gives the same picture every time.
+In the first form there is no network, bytes are handed over, and the clock stands still. So the
+same request gives the same picture every time. A WSGI application then waits for nothing; one that
+speaks ASGI does, and a column tells who has the loop: see ``workbench.xray_asgi``.
 """
 
 from __future__ import annotations
@@ -16,38 +17,56 @@ import html
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from handmade.connection import Connection
 from handmade.events import Engine, Limits
+from handmade.loading import interface_of
 from handmade.service import Service
 from handmade.wire import Phase
+from workbench import xray_asgi
 from workbench.lanes import Happening, swimlanes
 from workbench.logs import Log, LogStream, captured
 from workbench.picture import Picture
 from workbench.running import ENGINES, fixed
 from workbench.taps import ApplicationTap, EngineTap, SocketTap, bytes_told
+from workbench.taps_asgi import FREE, AsgiTap, Holders
 from workbench.wire_dump import hidden, visible
 
 LANES = ("client", "socket", "engine", "gateway", "application")
 ENVIRON = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")
+SCOPE = ("type", "method", "path", "query_string")
+AGAIN = ("NEED_DATA", "waits")  # said twice in a row, it is shown once
 
 
 class XRay:
     """A record of what happened, and the taps that make it.
 
-    ``rows`` is the record; ``environ`` names the variables that the call of an application shows.
+    ``rows`` is the record; ``environ`` and ``scope`` name what the call of an application shows of
+    them. With ``lifespan`` the start-up and the shutdown of an ASGI application are recorded too.
     ``note`` adds a row: whoever taps another layer uses that, and names lanes of its own.
     """
 
     def __init__(
-        self, lanes: Sequence[str] = LANES, environ: Sequence[str] = ENVIRON, title: str = ""
+        self,
+        lanes: Sequence[str] = LANES,
+        environ: Sequence[str] = ENVIRON,
+        title: str = "",
+        scope: Sequence[str] = SCOPE,
+        lifespan: bool = False,
     ) -> None:
         self.lanes = tuple(lanes)
         self.environ = tuple(environ)
+        self.scope = tuple(scope)
+        self.lifespan = lifespan
         self.title = title
         self.rows: list[Happening] = []
         self.log = Log()
+        self.holders = Holders()
+        self.waiting = 0  # how many wait for the client, in receive
+        self._in_a_loop = self._ended = False
+        self._numbers: dict[Any, int] = {}  # of connections, by the client's address
         self._connections = 0
         self._here = threading.local()  # the connection that this thread is busy with
         self._lock = threading.Lock()
@@ -66,25 +85,42 @@ class XRay:
         """Record that ``source`` did something to ``target``; both are lanes. Any thread may."""
         number = getattr(self._here, "number", 1) if connection is None else connection
         self._here.number = number
-        row = Happening(source, target, label, detail, data, bad, number)
+        holder = "" if not self._in_a_loop else FREE if label == "waits" else self.holders.now()
+        row = Happening(source, target, label, detail, data, bad, number, holder)
         with self._lock:
-            again = row.label == "NEED_DATA" and self.rows and self.rows[-1] == row
+            if self._ended:
+                return
+            again = row.label in AGAIN and self.rows and self.rows[-1] == row
             if not again:
                 self.rows.append(row)
+
+    def end(self) -> None:
+        """Record nothing any more."""
+        self._ended = True
 
     # ------------------------------------------------------------ the taps
 
     def socket(self, sock: socket.socket) -> socket.socket:
         """Take over a socket that was accepted and return one that is watched."""
-        return SocketTap(sock, self, self._next_connection())
+        number = self._next_connection()
+        with suppress(OSError):  # it may have left already
+            self._numbers[tuple(sock.getpeername()[:2])] = number
+        return SocketTap(sock, self, number)
 
     def engine(self, make: Callable[[Limits], Engine]) -> Callable[[Limits], Engine]:
         """Return a maker of engines that are watched."""
         return lambda limits: EngineTap(make(limits), self, getattr(self._here, "number", 1))
 
     def app(self, app: Any) -> Any:
-        """Return a WSGI application that does the same and is watched."""
-        return ApplicationTap(app, self)
+        """Return an application that does the same and is watched, be it WSGI or ASGI."""
+        if interface_of(app) == "wsgi":
+            return ApplicationTap(app, self)
+        self._in_a_loop = True
+        return AsgiTap(app, self, self.lifespan)
+
+    def connection_of(self, client: Any) -> int:
+        """Return the number of the connection that a client's address belongs to."""
+        return self._numbers.get(tuple(client), 1) if client else 1
 
     def _next_connection(self) -> int:
         with self._lock:
@@ -168,20 +204,27 @@ def xray(
     clock: Callable[[], float] = fixed,
     half_close: bool = False,
     environ: Sequence[str] = ENVIRON,
+    scope: Sequence[str] = SCOPE,
     title: str = "",
+    lifespan: bool = False,
     **settings: Any,
 ) -> XRay:
     """Take a request through engine, gateway and application, and record it.
 
     ``request`` is bytes, with one request or several, or a list of pieces that arrive one by one.
     With ``half_close`` the client says at the end that nothing more will come. ``settings`` are
-    those of ``handmade.service.Service``. Without an application: an empty X-ray, to tap a server.
+    those of ``handmade.service.Service``, and for ASGI also those of ``xray_asgi.record``. Without
+    an application: an empty X-ray, to tap a server.
     """
-    x = XRay(environ=environ, title=title)
+    x = XRay(environ=environ, title=title, scope=scope, lifespan=lifespan)
     if app is None:
         return x
     make = ENGINES[engine] if isinstance(engine, str) else engine
     pieces = [request] if isinstance(request, bytes) else list(request)
+    if interface_of(app) == "asgi":
+        how = {"engine": make, "clock": clock, "half_close": half_close, **settings}
+        xray_asgi.record(x, app, pieces, **how)
+        return x
     with captured(x.log), _Memory(pieces, x, half_close) as sock:
         errors: Any = LogStream(x.log)
         service = Service(x.app(app), engine=x.engine(make), clock=clock, errors=errors, **settings)
