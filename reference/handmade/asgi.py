@@ -13,7 +13,10 @@ from typing import Any
 
 from .asgi_messages import (
     BODY,
+    DONE,
     EARLY_HINT,
+    NOTED,
+    NOTHING,
     SENDING,
     START,
     TRAILERS,
@@ -77,7 +80,7 @@ class Exchange:
         self.request = request
         self.channel = channel
         self.scope: HttpScope = http_scope(request, channel.client, gateway.server)
-        self.sending = Sending.NOTHING
+        self.sending = NOTHING
         self.status = 0
         self.sent = 0
         self.task: Any = None
@@ -98,28 +101,28 @@ class Exchange:
         self.gateway.running.add(self)
         try:
             await self.gateway.app(self.scope, self.receive, self.send)
-            if self.sending is not Sending.DONE and not self.channel.left:
+            if self.sending is not DONE and not self.channel.left:
                 raise ApplicationError("the application returned before its response was complete")
         except (Exception, SystemExit) as error:  # SystemExit would end the loop, and everybody
             self._failed(error)
         finally:
             self.gateway.running.discard(self)
-            if self.sending is not Sending.DONE and not self.channel.gone:
+            if self.sending is not DONE and not self.channel.gone:
                 self.channel.abort()
 
     def _failed(self, error: BaseException) -> None:
         """Answer, or cut, as ``answer_failure`` decides for every gateway."""
         name = self.request.method.decode(), self.request.target.decode()
-        if self.sending is Sending.DONE:
+        if self.sending is DONE:
             what = "%s %s was answered, then the application failed: %s"
             logger.error(what, *name, error, exc_info=error)
         elif self.channel.left:  # which makes applications fail in many ways, all of them in order
             logger.info("%s %s: the client left, and the application ended: %r", *name, error)
         else:
-            started = self.sending not in (Sending.NOTHING, Sending.NOTED)
+            started = self.sending not in (NOTHING, NOTED)
             date = self.gateway.date()
             status = answer_failure(error, self.request, self.channel, date, started=started)
-            self.status, self.sending = status or self.status, Sending.DONE
+            self.status, self.sending = status or self.status, DONE
 
     # ------------------------------------------------------------ receive
 
@@ -130,7 +133,7 @@ class Exchange:
         has left: that is the disconnect (ASGI HTTP 2.5, Disconnect).  It is told whenever it is
         asked for, but never before it is true.
         """
-        while self.sending is not Sending.DONE and not self.channel.left:
+        while self.sending is not DONE and not self.channel.left:
             if not self._read_to_end and (event := self._next()) is not None:
                 return self._request_message(event)
             await self.channel.wait()
@@ -188,7 +191,7 @@ class Exchange:
         self._count(len(body), last=not more)
         last = not more and self._trailers is None
         events: list[Outgoing] = [Data(body)] if body else []
-        if self.sending is Sending.NOTED:
+        if self.sending is NOTED:
             events.insert(0, self._head(len(body) if last else None))
         if last:
             events.append(END)

@@ -30,6 +30,9 @@ class Sending(Enum):
     DONE = "the response is complete"
 
 
+# Names of the module: in Python 3.11 ``Sending.DONE`` takes ten times as long to look up.
+NOTHING, NOTED, DONE = Sending.NOTHING, Sending.NOTED, Sending.DONE
+
 # The moves (ASGI HTTP 2.5, Response Start and Response Body):
 #
 #   NOTHING ──start──▶ NOTED ──body──▶ BODY ──last body──▶ DONE
@@ -66,9 +69,9 @@ def refuse(state: Sending, message: object) -> ApplicationError:
 def checked_status(message: Message) -> int:
     """Return the status of a Response Start; raise ApplicationError unless it is 200 to 599."""
     status = message.get("status")
-    if type(status) is not int and not isinstance(status, int):
+    if not isinstance(status, int) or isinstance(status, bool):
         raise ApplicationError(f"the status must be an int, not {status!r}")
-    if isinstance(status, bool) or not 200 <= status <= 599:
+    if not 200 <= status <= 599:
         raise ApplicationError(f"the status must be from 200 to 599, not {status!r}")
     return int(status)  # http.HTTPStatus is an int too
 

@@ -32,7 +32,18 @@ from .events import (
     Response,
 )
 from .http1_heads import encode_head
-from .http1_states import READING, WRITING, BothSides, Reading, Writing
+from .http1_states import (
+    BROKEN,
+    HEAD,
+    IDLE,
+    OWED,
+    READ,
+    READING,
+    WRITING,
+    WRITTEN,
+    BothSides,
+    Reading,
+)
 
 
 class Connection(BothSides):
@@ -56,7 +67,7 @@ class Connection(BothSides):
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the client; ``b""`` means that it will send no more."""
-        if self._eof or self.reading is Reading.FAILED:
+        if self._eof or self.reading is BROKEN:
             return
         self._eof = not data
         self._buf += data
@@ -107,7 +118,7 @@ class Connection(BothSides):
 
     def _at_eof(self) -> Event:
         """Say what the end of the client's bytes means where it came."""
-        if self.reading is Reading.HEAD and not self._buf:
+        if self.reading is HEAD and not self._buf:
             self.reading = READING[self.reading, Closed]
             return Closed()
         self.give_up()
@@ -115,12 +126,12 @@ class Connection(BothSides):
 
     def give_up(self) -> None:
         """Read no more.  A client that has had no answer yet is owed one: what was wrong."""
-        if self.writing is Writing.IDLE:
-            self.writing = Writing.OWED
+        if self.writing is IDLE:
+            self.writing = OWED
             method = b"HEAD" if self._buf.startswith(b"HEAD ") else b"GET"
             # RFC 9112 §6.1: chunked goes only to who has said 1.1, and that was not understood.
             self._request = Request(method, b"/", (), b"1.0")
-        self.reading = Reading.FAILED
+        self.reading = BROKEN
         self._keep_alive = False
         self._buf.clear()
 
@@ -146,15 +157,15 @@ class Connection(BothSides):
             return self._writer.data(event.data)  # type: ignore[union-attr]  # kind tells mypy nothing
         data = self._WRITERS[kind](self, event)
         self.writing = state
-        if state is Writing.DONE and self._is_over:
-            self.reading, self.writing = Reading.HEAD, Writing.IDLE
+        if state is WRITTEN and self._is_over:
+            self.reading, self.writing = HEAD, IDLE
         return data
 
     def _write_head(self, response: Response) -> bytes:
         """Write the response's head and choose its framing (RFC 9112 §6)."""
         request = self._request or Request(b"GET", b"/", ())
         # RFC 9112 §9.3: unless we read the whole request, its rest would be taken for the next one.
-        keep_alive = self._keep_alive and self.reading is Reading.DONE
+        keep_alive = self._keep_alive and self.reading is READ
         method = b"HEAD" if request.method == b"HEAD" else b"GET"
         head = encode_head(
             response.status,
@@ -191,4 +202,4 @@ class Connection(BothSides):
         Content that came without the invitation makes it needless.
         """
         waiting = self._invite and not self._buf
-        return waiting and self.reading is Reading.BODY and self.writing is Writing.OWED
+        return waiting and self.reading is Reading.BODY and self.writing is OWED

@@ -50,6 +50,11 @@ class Writing(State):
     DONE = "the response is complete"
 
 
+# In Python 3.11 it takes ten times as long to look up ``Reading.DONE`` as a name of this module,
+# and every request does so a dozen times.
+HEAD, READ, BROKEN = Reading.HEAD, Reading.DONE, Reading.FAILED
+IDLE, OWED, WRITTEN = Writing.IDLE, Writing.OWED, Writing.DONE
+
 # The request's side:
 #
 #        ┌────────────── both sides DONE, connection kept ─────────────┐
@@ -90,8 +95,8 @@ class BothSides:
     """
 
     def __init__(self) -> None:
-        self.reading = Reading.HEAD
-        self.writing = Writing.IDLE
+        self.reading = HEAD
+        self.writing = IDLE
         self._buf = bytearray()
         self._keep_alive = True
         self._eof = False
@@ -110,18 +115,17 @@ class BothSides:
     @property
     def _is_over(self) -> bool:
         """True when request and response are complete and the connection goes on."""
-        both_done = self.writing is Writing.DONE and self.reading is Reading.DONE
-        return both_done and self._keep_alive
+        return self.writing is WRITTEN and self.reading is READ and self._keep_alive
 
     @property
     def between_requests(self) -> bool:
         """True when nothing of a request has arrived and no response is owed."""
-        return self.reading is Reading.HEAD and self.writing is Writing.IDLE and not self._buf
+        return self.reading is HEAD and self.writing is IDLE and not self._buf
 
     @property
     def owes_response(self) -> bool:
         """True from the request's head until the first byte of its final response."""
-        return self.writing is Writing.OWED
+        return self.writing is OWED
 
     @property
     def must_close(self) -> bool:
