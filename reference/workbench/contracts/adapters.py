@@ -3,7 +3,8 @@
 The contracts ``handler``, ``parser`` and ``body`` take a function as it is.  The contract
 ``server`` wants something that can serve an application; a draft of chapter 04 talks on one
 accepted socket, ``serve_client(sock, app)``, one of chapter 05 has the listening socket,
-``serve(listener, app)``.  Which of them it is, its parameters tell.
+``serve(listener, app)``.  Which of them it is, its parameters tell.  For the contract ``asgi`` it
+may also be a shell, a class that is made with a ``service``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+from handmade.async_shell import AsyncShell
 
 from ..running import running
 
@@ -41,6 +44,23 @@ def _served(function: Callable[..., Any], app: Any) -> Any:
             yield server.address
 
 
+class LearnersShell:
+    """Serve an application by a learner's shell (subject of the contract ``asgi``)."""
+
+    provides: frozenset[str] = frozenset()
+
+    def __init__(self, kind: type[AsyncShell]) -> None:
+        self.kind = kind
+
+    @contextmanager
+    def serve(self, app: Any) -> Any:
+        """Serve ``app`` on a free port of this machine; the context gives ``(host, port)``."""
+        with running(app, shell=lambda service, threads, **how: self.kind(service, **how)) as up:
+            yield up.address
+
+
 def adapt(contract: str, subject: Any) -> Any:
     """Return ``subject`` as the contract takes it."""
+    if isinstance(subject, type) and issubclass(subject, AsyncShell):
+        return LearnersShell(subject)
     return LearnersServer(subject) if contract == "server" else subject
