@@ -36,7 +36,7 @@ class HttpProtocol(AsyncWire):
 
     __slots__ = (
         *("engine", "exchange", "_incoming", "_body_open", "_unread", "_received", "_in_head"),
-        *("_patience", "_began"),
+        *("_patience", "_began", "_access"),
     )
 
     def __init__(self, shell: Any) -> None:
@@ -48,6 +48,7 @@ class HttpProtocol(AsyncWire):
         self._unread = self._received = 0
         self._patience: Patience | None = None
         self._began = 0.0
+        self._access = shell.service.access
 
     # ------------------------------------------------------------ callbacks of the transport
 
@@ -112,7 +113,7 @@ class HttpProtocol(AsyncWire):
             self._incoming.append(first)
         self._unread = 0
         self.deadline = NEVER
-        if self.shell.service.access is not None:
+        if self._access is not None:
             self._began = time.monotonic()
         exchange = self.exchange = self.shell.gateway.exchange(request, self)
         self.shell.run(exchange)
@@ -203,10 +204,10 @@ class HttpProtocol(AsyncWire):
         """Go on after a response, or close."""
         exchange, self.exchange = self.exchange, None
         self._bell.ring()  # for who waits to be told that it is over
-        if exchange is not None and (access := self.shell.service.access) is not None:
+        if self._access is not None and exchange is not None:
             seconds = time.monotonic() - self._began
-            client = self.client or ("", 0)
-            access(Access(client, exchange.request, exchange.status, exchange.sent, seconds))
+            facts = exchange.request, exchange.status, exchange.sent, seconds
+            self._access(Access(self.client or ("", 0), *facts))
         self._incoming.clear()
         self._patience = None
         self.deadline = time.monotonic() + self.shell.idle
