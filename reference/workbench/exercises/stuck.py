@@ -2,7 +2,8 @@
 
 A thread cannot be ended from outside. An exception can be left for it to find, but a thread that
 waits in the system for a lock or for bytes does not look; so sockets that it waits on are shut
-down, and tasks of an event loop that it runs are cancelled.
+down, selectors that it waits in are given something to find, and tasks of an asyncio loop that it
+runs are cancelled.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import asyncio
 import ctypes
 import linecache
 import re
+import selectors
 import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -57,18 +59,20 @@ def where(thread: threading.Thread) -> tuple[str, bool]:
 
 def end(thread: threading.Thread) -> bool:
     """Make a thread end; False when it does not, whatever we do."""
-    for _ in range(TRIES):
-        if not thread.is_alive():
-            return True
-        _wake(sys._current_frames().get(thread.ident or -1))
-        ident, error = ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TookTooLong)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, error)
-        thread.join(PATIENCE)
+    with ExitStack() as open_ends:
+        for _ in range(TRIES):
+            if not thread.is_alive():
+                break
+            _wake(sys._current_frames().get(thread.ident or -1), open_ends)
+            ident, error = ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TookTooLong)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, error)
+            thread.join(PATIENCE)
     return not thread.is_alive()
 
 
-def _wake(frame: FrameType | None) -> None:
-    """Shut down the sockets that a thread has in hand, and cancel the tasks of its event loop."""
+def _wake(frame: FrameType | None, open_ends: ExitStack) -> None:
+    """Shut down a thread's sockets, cancel the tasks of its event loop, wake its selector."""
+    waiting: list[selectors.BaseSelector] = []
     while frame is not None:
         for value in list(frame.f_locals.values()):
             if isinstance(value, socket.socket):
@@ -76,7 +80,21 @@ def _wake(frame: FrameType | None) -> None:
                     value.shutdown(socket.SHUT_RDWR)
             elif isinstance(value, asyncio.AbstractEventLoop) and value.is_running():
                 value.call_soon_threadsafe(_cancel_all, value)
+                waiting.clear()  # asyncio's own selector wakes by itself
+            elif isinstance(value, selectors.BaseSelector):
+                waiting.append(value)
         frame = frame.f_back
+    for selector in waiting:
+        _poke(selector, open_ends)
+
+
+def _poke(selector: selectors.BaseSelector, open_ends: ExitStack) -> None:
+    """Give a selector something to find: epoll and kqueue notice it while they wait."""
+    reader, writer = socket.socketpair()
+    open_ends.enter_context(reader)
+    writer.close()  # so the other end can be read, for ever
+    with suppress(OSError, ValueError, KeyError, RuntimeError):  # it is closed
+        selector.register(reader, selectors.EVENT_READ)
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
@@ -171,6 +189,11 @@ def _waiting_task(thread: threading.Thread) -> Place | None:
                 return places[0] if places else None
         frame = frame.f_back
     return None
+
+
+def place_of_task(task: asyncio.Task[Any]) -> str:
+    """Say at which line of the learner's a task waits, "" for none."""
+    return _at(_place_of_task(task))
 
 
 def _place_of_task(task: asyncio.Task[Any]) -> Place | None:
