@@ -8,6 +8,7 @@ what happened; nothing is measured here.
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,29 @@ def connected(room: int = 0) -> tuple[socket.socket, socket.socket]:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         client.connect(listener.getsockname())
         return client, listener.accept()[0]
+
+
+def reset(sock: socket.socket) -> None:
+    """Cut a connection the hard way, as a client that crashed: a reset instead of a goodbye."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def push(sock: socket.socket, data: bytes, quiet: float = 0.2) -> int:
+    """Send until the network has taken nothing for ``quiet`` seconds; return how much it took.
+
+    The socket gets its old timeout back.
+    """
+    before, went = sock.gettimeout(), 0
+    sock.settimeout(quiet)
+    try:
+        while went < len(data):
+            went += sock.send(data[went : went + 65536])
+    except TimeoutError:
+        pass  # it takes no more: that is what we wanted to know
+    finally:
+        sock.settimeout(before)
+    return went
 
 
 # --- The tape ---------------------------------------------------------------------------------
