@@ -26,6 +26,7 @@ from .asgi_messages import (
     checked_headers,
     checked_links,
     checked_status,
+    checked_trailers,
     refuse,
 )
 from .asgi_scope import HttpScope, Server, http_scope
@@ -113,11 +114,13 @@ class Exchange:
     def _failed(self, error: BaseException) -> None:
         """Answer, or cut, as ``answer_failure`` decides for every gateway."""
         name = self.request.method.decode(), self.request.target.decode()
-        if self.sending is DONE:
+        done = self.sending is DONE
+        if self.channel.left and (not done or isinstance(error, Disconnected)):
+            # which makes applications fail in many ways, all of them in order
+            logger.info("%s %s: the client left, and the application ended: %r", *name, error)
+        elif done:
             what = "%s %s was answered, then the application failed: %s"
             logger.error(what, *name, error, exc_info=error)
-        elif self.channel.left:  # which makes applications fail in many ways, all of them in order
-            logger.info("%s %s: the client left, and the application ended: %r", *name, error)
         else:
             started = self.sending not in (NOTHING, NOTED)
             date = self.gateway.date()
@@ -159,7 +162,7 @@ class Exchange:
     # ------------------------------------------------------------ send
 
     async def send(self, message: Message) -> None:
-        """Take a message of the response, and wait until the network takes more.
+        """Take a message of the response; if it is not the last, wait until the network takes more.
 
         Raise ApplicationError where the message is wrong, and Disconnected, an OSError, when the
         client has left (ASGI HTTP 2.5, Disconnected Client).
@@ -172,7 +175,7 @@ class Exchange:
         except (KeyError, TypeError):
             raise refuse(self.sending, message) from None
         self._TAKES[message["type"]](self, message, moves)
-        if not channel.writable:
+        if not channel.writable and self.sending is not DONE:
             await channel.drain()
 
     def _start(self, message: Message, moves: tuple[Sending, ...]) -> None:
@@ -190,9 +193,11 @@ class Exchange:
         more = message.get("more_body", False)
         self._count(len(body), last=not more)
         last = not more and self._trailers is None
-        events: list[Outgoing] = [Data(body)] if body else []
+        events: list[Outgoing] = []
         if self.sending is NOTED:
-            events.insert(0, self._head(len(body) if last else None))
+            events.append(self._head(len(body) if last else None))
+        if body:
+            events.append(Data(body))
         if last:
             events.append(END)
         self.sending = moves[0 if more else 2 if last else 1]
@@ -225,7 +230,7 @@ class Exchange:
     def _send_trailers(self, message: Message, moves: tuple[Sending, ...]) -> None:
         """Send the fields behind the content, when all of them are known."""
         assert self._trailers is not None  # the table: only a start with trailers leads here
-        self._trailers += checked_headers(message).fields
+        self._trailers += checked_trailers(message)
         if not message.get("more_trailers", False):
             self.channel.send(End(tuple(self._trailers)))
             self.sending = moves[1]

@@ -11,9 +11,9 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from .events import OurError
+from .events import Fields, OurError
 from .gateway import ApplicationError, Headers
-from .http1_writing import encode_fields
+from .http1_writing import check_trailers, encode_fields
 
 Message = dict[str, Any]
 
@@ -112,6 +112,16 @@ def _checked(headers: tuple[tuple[bytes, bytes], ...]) -> Headers:
     except OurError as error:
         raise ApplicationError(str(error)) from None
     return Headers(headers, length, any(name.lower() == b"date" for name, _ in headers))
+
+
+def checked_trailers(message: Message) -> Fields:
+    """Return the fields of Response Trailers; raise ApplicationError for what must not be one."""
+    fields = checked_headers(message).fields
+    try:
+        check_trailers(fields)
+    except OurError as error:
+        raise ApplicationError(str(error)) from None
+    return fields
 
 
 def checked_body(message: Message) -> bytes:

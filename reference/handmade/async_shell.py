@@ -170,6 +170,8 @@ class AsyncShell:
             connection.look(now)
         if not self._accepting and not self.stopping and self._coming < self.connections:
             self._accept_more(True)
+        if self.stopping:
+            self.bell.ring()  # an application may have ended behind its response
         seconds = SHORT_SWEEP if self.stopping else SWEEP
         self._sweep_timer = self.loop.call_later(seconds, self._sweep)
 

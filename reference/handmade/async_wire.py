@@ -7,16 +7,24 @@ made by hand drives this too.  Nothing here knows what the bytes mean.
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
+from contextlib import suppress
 from typing import Any, Protocol
 
 from .gateway import Bell, Disconnected
 from .service import Timeouts
 from .waiting import Patience
 
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time at all
+
 
 class Transport(Protocol):
     """What we ask of a transport: a part of asyncio.Transport."""
+
+    def get_extra_info(self, name: str) -> Any:
+        """Return the client's address for "peername", and what has setsockopt for "socket"."""
 
     def write(self, data: bytes) -> None:
         """Send bytes now or later, without waiting."""
@@ -38,6 +46,9 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
+
+    def is_closing(self) -> bool:
+        """Return True when it is closed, or will be: also when a write has failed."""
 
 
 class AsyncWire:
@@ -134,9 +145,12 @@ class AsyncWire:
         self.transport.write_eof()
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Cut the connection with a reset, so that nobody takes half a response for a whole one."""
         self.gone = self.left = True
         self._bell.ring()
+        with suppress(OSError, ValueError):  # it may be closed already
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 
     def look(self, now: float) -> None:

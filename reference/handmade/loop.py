@@ -115,7 +115,8 @@ class Loop:
         context: contextvars.Context | None = None,
     ) -> None:
         """Call it in the next round."""
-        self._ready.append((callback, arguments, context or contextvars.copy_context()))
+        context = contextvars.copy_context() if context is None else context
+        self._ready.append((callback, arguments, context))
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call it in the next round; safe in another thread, and in a signal handler."""

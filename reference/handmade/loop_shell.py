@@ -58,11 +58,15 @@ class SocketTransport:
         self.resume_reading()
 
     def get_extra_info(self, name: str) -> Any:
-        """Return the client's address for "peername", None when it has left already."""
+        """Return the socket, or for "peername" the client's address, None when it has left."""
         try:
-            return self._socket.getpeername() if name == "peername" else None
+            return self._socket.getpeername() if name == "peername" else self._socket
         except OSError:
             return None
+
+    def is_closing(self) -> bool:
+        """Return True when it is closed, or will be."""
+        return self._closing
 
     # ------------------------------------------------------------ in
 

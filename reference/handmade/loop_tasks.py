@@ -95,7 +95,7 @@ class Task(Future):
     ) -> None:
         super().__init__(loop)
         self._coroutine = coroutine
-        self._context = context or contextvars.copy_context()
+        self._context = contextvars.copy_context() if context is None else context
         self._waits_for: Future | None = None
         self._cancelling = False
         loop.tasks.add(self)

@@ -55,7 +55,7 @@ class HttpProtocol(AsyncWire):
     def data_received(self, data: bytes) -> None:
         """Take bytes, and start a request when one is there and none is running."""
         self.engine.receive(data)
-        if self.exchange is None:
+        if self.exchange is None and self.writable:
             self._advance()
             return
         self._received += len(data)
@@ -63,6 +63,13 @@ class HttpProtocol(AsyncWire):
         if self._unread > BUFFERED:
             self.hold()
         self._bell.ring()
+
+    def resume_writing(self) -> None:
+        """Let applications go on; a next request has waited until this answer was taken."""
+        super().resume_writing()
+        if self.exchange is None and not self.gone:
+            self.read_on()
+            self._advance()
 
     def eof_received(self) -> bool:
         """Note that the client will send no more, and keep our side open for its answer.
@@ -90,7 +97,13 @@ class HttpProtocol(AsyncWire):
     # ------------------------------------------------------------ finding a request
 
     def _advance(self) -> None:
-        """Start the next request, if all of its head is here."""
+        """Start the next request, if all of its head is here.
+
+        Not while the last answer waits to be taken: who asks and asks, and reads nothing, must not
+        make us hold all the answers.
+        """
+        if not self.writable:
+            return
         try:
             event = self.engine.next_event()
             if type(event) is Request:
@@ -156,6 +169,8 @@ class HttpProtocol(AsyncWire):
 
     async def wait(self) -> None:
         """Wait for more of the body, as long as our patience lasts, or for the client to leave."""
+        if self.left:  # it has sent what is no body: ``read`` has just refused it
+            return
         if not self._body_open:
             await self._bell.wait()
             return
@@ -183,6 +198,8 @@ class HttpProtocol(AsyncWire):
             self.transport.write(data)
         if type(events[-1]) is End:
             self._complete()
+        elif self.transport.is_closing():  # a write has failed: who streams must not go on
+            self.gone = self.left = True
 
     def _read_ahead(self) -> None:
         """Read what is here of a body that nobody asked for.
