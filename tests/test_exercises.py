@@ -26,6 +26,7 @@ from workbench.contracts import Broken
 from workbench.exercises import Exercise, Point, __main__, check, hint, runner, strip
 from workbench.exercises.catalogue import all_exercises, find, select
 from workbench.exercises.report import report
+from workbench.exercises.talking import same
 
 ROOT = Path(__file__).resolve().parents[1]
 WRONG = sorted((ROOT / "tests" / "wrong_answers").glob("*.py"))
@@ -243,6 +244,7 @@ def test_two_hangs_are_enough():
 
     grade = grade_of(subject, exercise_of(*points))
     assert [r.state for r in grade.results] == [runner.FAILED] * 2 + [runner.NOT_RUN] * 2
+    assert "(· was not looked at, because of what hangs)" in report(CALL, grade).text
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
@@ -282,6 +284,30 @@ def test_a_child_that_hangs_does_not_stay():
 def test_a_wrong_type_is_named(value):
     result = check("split-reads", lambda sock: value)
     assert "read_head returns a tuple of two bytes objects; yours returned" in words(result.text)
+    assert "Often: reading until" not in words(result.text)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        lambda: b"a" + "b",
+        lambda: "a" + b"b",
+        lambda: b"a".split("b"),
+        lambda: b"".join(["a"]),
+        lambda: unheard_of,  # noqa: F821  # it is misspelt
+        lambda: same("a", b"a", "it differs"),
+    ],
+)
+def test_a_slip_gets_no_advice_about_another_fault(subject):
+    text = report(CALL, grade_of(subject)).text
+    assert "✗ it is called" in text
+    assert "a trap" not in text
+    assert "Often: a trap" in report(CALL, grade_of(lambda: same(b"b", b"a", "it differs"))).text
+
+
+def test_a_str_for_bytes_is_named():
+    problem = problem_of(lambda: same("a", b"a", "it differs"))
+    assert problem == "it differs: bytes are wanted, this is a str"
 
 
 def test_what_the_check_could_not_use_is_said():

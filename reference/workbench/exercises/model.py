@@ -6,14 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.contracts import Broken
+
+
+class Slip(Broken):
+    """A fault that says all there is to say: the trap of its point is about another one."""
+
 
 @dataclass(frozen=True)
 class Point:
     """One thing that is looked at.
 
     ``run`` gets the subject and raises ``contracts.Broken``, or anything else, when the point does
-    not hold; it may be a coroutine function. ``trap`` is shown when the point fails: what people
-    usually got wrong. ``clause`` says who demands it.
+    not hold; it may be a coroutine function. ``trap`` is shown when the point fails, but for a
+    `Slip`: what people usually got wrong. ``clause`` says who demands it.
     """
 
     label: str

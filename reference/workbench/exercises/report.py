@@ -99,6 +99,8 @@ def _body(exercise: Exercise, grade: Grade, begun: bool) -> Iterator[Line]:
         yield 1, _kind(result), f"{SIGNS[result.state]} {result.point.label}"
         if result.state == FAILED:
             yield from _failure(result, problems)
+    if any(result.state == NOT_RUN for result in grade.results):
+        yield 1, "waits", f"({SIGNS[NOT_RUN]} was not looked at, because of what hangs)"
     if grade.printed and begun:
         yield from _printed(grade)
     if grade.passed:
@@ -127,7 +129,7 @@ def _failure(result: Result, problems: dict[str, str]) -> Iterator[Line]:
         if result.point.clause:
             yield 2, "plain", f"Asked for by {result.point.clause}."
     problems[result.problem] = result.point.label
-    if result.point.trap:
+    if result.point.trap and not result.slip:
         yield from paragraphs(f"Often: {result.point.trap}", 2)
 
 

@@ -29,7 +29,7 @@ from typing import Any
 
 from workbench.contracts import Broken
 from workbench.exercises import stuck
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Point, Slip
 from workbench.exercises.strip import handed_out
 from workbench.places import ROOT, file_name, is_the_learners
 
@@ -42,12 +42,16 @@ PASSED, FAILED, WAITS, NOT_RUN = "passed", "failed", "waits for your code", "not
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one point. ``problem`` is one line, ``details`` are bytes and such below it."""
+    """What came of one point. ``problem`` is one line, ``details`` are bytes and such below it.
+
+    ``slip`` tells that the point's trap has nothing to add.
+    """
 
     point: Point
     state: str
     problem: str = ""
     details: tuple[str, ...] = ()
+    slip: bool = False
 
 
 @dataclass
@@ -193,7 +197,7 @@ class _Call:
             return Result(point, WAITS)
         problem, *details = tidy(explain(error)).splitlines() or [type(error).__name__]
         traceback.clear_frames(error.__traceback__)  # or sockets stay open until who knows when
-        return Result(point, FAILED, problem, tuple(details))
+        return Result(point, FAILED, problem, tuple(details), is_a_slip(error))
 
 
 _CHILD_SECONDS = 0  # greater than 0 while a learner's code runs
@@ -261,6 +265,12 @@ def is_the_placeholder(error: BaseException | None) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
+
+
+def is_a_slip(error: BaseException) -> bool:
+    """Tell a fault that explains itself: a misspelt name, a str among bytes, a Slip of a check."""
+    mixed = isinstance(error, TypeError) and {"bytes", "str"} <= set(re.findall(r"\w+", str(error)))
+    return mixed or isinstance(error, Slip | NameError)
 
 
 def explain(error: BaseException) -> str:

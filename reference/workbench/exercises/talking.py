@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from workbench.contracts import Broken
+from workbench.exercises.model import Slip
 from workbench.hosts import Listener
 
 PATIENCE = 1.5  # seconds that a server has to finish its answer, once it is asked for
@@ -107,8 +108,10 @@ def client(
 
 def same(got: object, wanted: object, problem: str, caller: Caller | None = None) -> None:
     """Raise Broken with both values where they differ, and with what the client had sent."""
+    sent = shown(caller.sent) if caller is not None else None
+    if isinstance(wanted, bytes) and isinstance(got, str):
+        raise Slip(f"{problem}: bytes are wanted, this is a str", sent=sent, got=got, wanted=wanted)
     if got != wanted or type(got) is not type(wanted):
-        sent = shown(caller.sent) if caller is not None else None
         raise Broken(problem, sent=sent, got="None" if got is None else got, wanted=wanted)
 
 
@@ -118,13 +121,13 @@ def shown(data: bytes) -> bytes | None:
 
 
 def gave(value: Any, kinds: tuple[type, ...], what: str) -> Any:
-    """Return ``value`` when it is a tuple of these types; raise Broken with ``what`` otherwise.
+    """Return ``value`` when it is a tuple of these types; raise Slip with ``what`` otherwise.
 
     >>> gave((b"head", b""), (bytes, bytes), "read_head returns (head, rest)")
     (b'head', b'')
     """
     if not isinstance(value, tuple) or [*map(type, value)] != list(kinds):
-        raise Broken(f"{what}; yours returned {_described(value)}")
+        raise Slip(f"{what}; yours returned {_described(value)}")
     return value
 
 
