@@ -39,9 +39,14 @@ class Asyncio(AsyncShell):
             runner.run(self.main(runner.get_loop(), listener, ready))
 
     def run(self, exchange: Exchange) -> None:
-        """Run an application in a task of its own: ``create_task``, without its detours."""
+        """Run an application in a task of its own: ``create_task``, without its detours.
+
+        The name is one for all, for to make up a new one takes longer than it should.
+        """
         context = self._context.copy()
-        exchange.task = asyncio.Task(exchange.run(), loop=self.loop, context=context)
+        exchange.task = asyncio.Task(
+            exchange.run(), loop=self.loop, name="request", context=context
+        )
 
     def connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
         """Let asyncio make the transport."""

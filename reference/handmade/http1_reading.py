@@ -103,8 +103,8 @@ def read_head(buf: bytearray, limits: Limits, scanned: int = 0) -> Head | None:
 def parse_fields(block: bytes) -> tuple[Fields, Framing]:
     """Return the fields of a block (RFC 9112 §5), and of those in FRAMING the values by name.
 
-    A client repeats its fields from request to request, so the last few blocks are remembered:
-    the function is pure, and what it returns is never changed.
+    Programs repeat their fields byte by byte from request to request, so the last few blocks are
+    remembered: the function is pure, and what it returns is never changed.
     """
     fields = grammar.split_fields(block)
     return fields, framing_values(fields)
@@ -120,15 +120,17 @@ def framing_values(fields: Fields) -> Framing:
 
 
 def _check_target(request: Request) -> None:
-    """Refuse a target whose form does not go with its method (RFC 9112 §3.2)."""
+    """Check that method and target go together (RFC 9112 §3.2); an absolute one sets the Host."""
     target = request.target
     if request.method == b"CONNECT":
         raise PeerError(501, "CONNECT is for proxies (RFC 9110 §9.3.6)")
-    if target[:1] == b"/" or (target == b"*" and request.method == b"OPTIONS"):
+    if target == b"*" and request.method == b"OPTIONS":
         return
     absolute = grammar.ABSOLUTE.fullmatch(target)
     if absolute is None or not grammar.HOST.fullmatch(absolute[1]):
         raise PeerError(400, "the request-target has no form that goes with it (RFC 9112 §3.2)")
+    others = [field for field in request.fields if field[0] != b"host"]
+    request.fields = ((b"host", absolute[1]), *others)
 
 
 def _explain_refusal(head: bytes, limits: Limits) -> NoReturn:
@@ -170,7 +172,8 @@ def judge(request: Request, values: Framing, limits: Limits) -> Head:
     if modern:
         request.version = b"1.1"  # RFC 9110 §2.5: read a higher minor version as the one we know
     _check_host(request, values.get(b"host", ()))
-    _check_target(request)
+    if request.target[:1] != b"/" or request.method == b"CONNECT":
+        _check_target(request)
     body = _body_reader(values, modern, limits)
     if modern and b"expect" in values:
         # RFC 9110 §10.1.1: an expectation that we cannot meet is answered with 417.
@@ -182,14 +185,11 @@ def judge(request: Request, values: Framing, limits: Limits) -> Head:
 
 
 def _check_host(request: Request, hosts: tuple[bytes, ...]) -> None:
-    """Demand one valid Host (RFC 9112 §3.2), and let an absolute target override it (§3.2.2)."""
+    """Demand one valid Host (RFC 9112 §3.2)."""
     if len(hosts) != 1 and (hosts or request.version == b"1.1"):
         raise PeerError(400, "HTTP/1.1 needs exactly one Host field (RFC 9112 §3.2)")
     if hosts and not grammar.is_host(hosts[0]):
         raise PeerError(400, "the Host field is not host[:port] (RFC 9112 §3.2)")
-    if request.target[:1] != b"/" and (absolute := grammar.ABSOLUTE.fullmatch(request.target)):
-        others = [field for field in request.fields if field[0] != b"host"]
-        request.fields = ((b"host", absolute[1]), *others)
 
 
 def _body_reader(values: Framing, modern: bool, limits: Limits) -> BodyReader:
