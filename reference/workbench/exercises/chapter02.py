@@ -133,7 +133,7 @@ FIELD_LINE = Exercise(
         says otherwise, and a setting strip_header_spaces would repair blanks before the colon; both
         carry a warning, and both are off.
 
-        h11, under one of Uvicorn's two HTTP/1.1 protocols, has one regular expression for a line.
+        h11, under one of Uvicorn's HTTP/1.1 protocols, has one regular expression for a line.
         It joins folded lines before, which RFC 9112 §5.2 allows, and keeps control characters other
         than NUL and white space in values.
         """,

@@ -287,9 +287,10 @@ ENVIRON_OF = Exercise(
         Point(
             "a setting for your own HTTP client",
             environ_case("Proxy"),
-            "passing on a field named Proxy. As HTTP_PROXY it tells libraries where to send your "
-            "server's own requests.",
-            "CVE-2016-5385",
+            "passing on a field named Proxy. In CGI the environ is the process's environment, and "
+            "there HTTP_PROXY tells libraries where to send your own requests (httpoxy). In a WSGI "
+            "server it is harmless until somebody copies environ; we leave it out to be safe.",
+            "CVE-2016-1000110",
         ),
     ),
     hints=(
