@@ -4,7 +4,8 @@
     course_map()               # all of it, for the first chapter
 
 A layer is lit by a filled box, a heavy frame and a pointer, so no colour is needed to find it. What
-lies behind the learner is framed, what is to come is dashed.
+lies behind the learner is framed, what is to come is dashed. On the whole map, on which nothing is
+lit, dashed are the chapters that are still to come.
 """
 
 from __future__ import annotations
@@ -61,10 +62,15 @@ PARTS = (
 )
 
 
+TO_COME = frozenset(("06", "12", "13", "14", "15", "16"))
+"""Chapters without a notebook: a list and not a look, or the stored map would change unasked."""
+
+
 def course_map(lit: str | int = "") -> Picture:
     """Draw the map. ``lit`` is a layer's name or its chapter: "framing", "03" or 3.
 
-    Without it both parts are drawn, and nothing is lit. Raise LookupError for an unknown layer.
+    Without it both parts are drawn, nothing is lit, and what is still to come is set apart. Raise
+    LookupError for an unknown layer.
     """
     parts: tuple[Part, ...] = PARTS
     here = -1
@@ -97,6 +103,8 @@ def _alt(parts: tuple[Part, ...], here: int) -> str:
     if here >= 0:
         layer = parts[0].layers[here]
         said.append(f"You are at {layer.chapter}, {layer.name}.")
+    elif TO_COME:
+        said.append(f"Dashed, for they are still to come: {', '.join(sorted(TO_COME))}.")
     return "Map of the course. " + " ".join(said)
 
 
@@ -110,6 +118,7 @@ def _text(part: Part, here: int) -> str:
     lines, line = [part.title], "  "
     for place, layer in enumerate(part.layers):
         name = f"{layer.chapter} {layer.name}"
+        name = f"({name})" if here < 0 and layer.chapter in TO_COME else name
         name = f"[{name}]" if place == here else name
         arrow = " → " if place else ""
         if len(line) + len(arrow) + len(name) > COLUMNS:
@@ -147,7 +156,7 @@ def _draw_part(axes: Any, part: Part, top: float, here: int) -> None:
     width = (WIDTH - 2 * MARGIN - GAP * (count - 1)) / count
     for place, layer in enumerate(part.layers):
         left = MARGIN + place * (width + GAP)
-        _draw_layer(axes, layer, left, top + HEAD, width, _look(place, here))
+        _draw_layer(axes, layer, left, top + HEAD, width, _look(layer, place, here))
         if place:
             axes.annotate(
                 "",
@@ -178,9 +187,9 @@ def _draw_part(axes: Any, part: Part, top: float, here: int) -> None:
             )
 
 
-def _look(place: int, here: int) -> dict[str, Any]:
-    """Return how a box looks: behind, lit or to come; without a lit one all look alike."""
-    if here < 0 or place < here:
+def _look(layer: Layer, place: int, here: int) -> dict[str, Any]:
+    """Return how a box looks: behind, lit or to come; without a lit one, here or to come."""
+    if place < here or (here < 0 and layer.chapter not in TO_COME):
         return {"face": PALE, "edge": BLUE, "line": "-", "width": 1.0, "ink": "#222222"}
     if place == here:
         return {"face": BLUE, "edge": "#00334F", "line": "-", "width": 2.4, "ink": "white"}
