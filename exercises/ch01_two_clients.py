@@ -1,13 +1,14 @@
-"""★★★ two-clients: a client who thinks keeps nobody waiting.
+"""★★ two-clients: a client who thinks keeps nobody waiting.
 
 Given: the mirror from the notebook.
 
 Write ``serve(listener)``. It accepts clients from a listening socket for ever, lets ``mirror`` talk
-with each, and closes each one's socket when mirror is done. A client that is slow, silent or cut
-off keeps no other client waiting. Chapter 05 is about how; ``threading`` is enough.
+with each, and closes each one's socket when mirror is done or has failed. A client that is slow,
+silent or cut off keeps no other client waiting. Chapter 05 is about how; ``threading`` is enough.
 
 The check lets clients come one after the other, stop halfway, end in the reverse order in which
-they began, be cut off, and say nothing at all. It ends your loop by closing the listening socket.
+they began, be cut off, and say nothing at all; and it looks whether their sockets were closed. It
+ends your loop by closing the listening socket.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Given: a connected socket. A client has begun to send a request on it.
 
-Write ``read_head(sock)``. It reads until the blank line that ends the head and returns two bytes
-objects, ``(head, rest)``: the head with its blank line, and what was read behind it. When the
-client closes before the blank line, it raises EOFError. It closes nothing.
+Write ``read_head(sock)``. It reads until the empty line that ends the head and returns two bytes
+objects, ``(head, rest)``: the head with its empty line, and what was read behind it. When the
+client closes before the empty line, it raises EOFError. It closes nothing.
 
 The check sends one request whole, in two pieces, and byte by byte, then a long one, then one with
 a body behind it. At last it leaves early. It keeps the connection open and waits for an answer
@@ -25,6 +25,6 @@ def read_head(sock: socket.socket) -> tuple[bytes, bytes]:
         if not data:
             raise EOFError("the client closed before the end of the head")
         buf += data
-    head, blank_line, rest = buf.partition(b"\r\n\r\n")
-    return head + blank_line, rest
+    head, empty_line, rest = buf.partition(b"\r\n\r\n")
+    return head + empty_line, rest
     ### END SOLUTION

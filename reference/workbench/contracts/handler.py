@@ -81,8 +81,8 @@ def whole_answer(handler: Handler) -> None:
         )
 
 
-@case("handler", "two clients", "RFC 9112 §2.1", 1)
-def two_clients(handler: Handler) -> None:
+@case("handler", "a client after another", "RFC 9112 §2.1", 1)
+def a_client_after_another(handler: Handler) -> None:
     """A second client, who comes when the first has left, is answered as well."""
     other = GET.replace(b"/posts", b"/about")
     with served(handler) as server:

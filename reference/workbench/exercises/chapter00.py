@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.contracts import Broken
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Point, Slip
 
 
 def line_of(raw: bytes, wanted: bytes) -> Callable[[Any], None]:
@@ -14,8 +14,11 @@ def line_of(raw: bytes, wanted: bytes) -> Callable[[Any], None]:
 
     def run(first_line: Any) -> None:
         got = first_line(raw)
+        if not isinstance(got, bytes):
+            given = "None" if got is None else type(got).__name__
+            problem = f"bytes are wanted; yours returned {given}"
+            raise Slip(problem, sent=raw, got=got, wanted=wanted)
         if got != wanted:
-            got = "None" if got is None else got
             raise Broken("the first line is another one", sent=raw, got=got, wanted=wanted)
 
     return run
@@ -55,8 +58,8 @@ FIRST_LINE = Exercise(
         down a line (LF). HTTP has kept both.
 
         Gunicorn's parser looks for the same two bytes and refuses a lone \n. h11, which Uvicorn can
-        use, cuts at the \n and takes the line with or without a \r before it. Chapter 02 shows how
-        such leniency becomes a security hole.
+        use, cuts at the \n and takes the line with or without a \r before it. So does splitlines(),
+        which passes here. Chapter 02 shows how such leniency becomes a security hole.
         """,
 )
 

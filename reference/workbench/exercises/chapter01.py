@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import select
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from handmade.events import Engine, Limits
 from workbench.contracts import Broken, handler
 from workbench.contracts.wire import Answer, Wire
-from workbench.exercises.model import Exercise, Point
-from workbench.exercises.talking import client, gave, same
+from workbench.exercises.model import Exercise, Point, Slip
+from workbench.exercises.talking import client, gave, same, shown
 from workbench.running import Server, running
 
 # --- split-reads ------------------------------------------------------------------------------
@@ -36,7 +40,7 @@ def pair(value: Any) -> Any:
 
 
 def ends_early(read_head: Any) -> None:
-    """Let clients leave before the blank line: with nothing said, and with half a head."""
+    """Let clients leave before the empty line: with nothing said, and with half a head."""
     for piece in (GET[:20], b""):
         with client(piece, leaves=True) as (sock, caller):
             try:
@@ -44,7 +48,7 @@ def ends_early(read_head: Any) -> None:
             except EOFError:
                 continue
         raise Broken(
-            "the client left before the blank line: EOFError is wanted", sent=caller.sent, got=value
+            "the client left before the empty line: EOFError is wanted", sent=caller.sent, got=value
         )
 
 
@@ -61,7 +65,7 @@ SPLIT_READS = Exercise(
             "a request in one piece",
             reads(GET),
             "reading until the client closes. A client that waits for its answer does not close, "
-            "so recv waits for it, and it for you. Or cutting in front of the blank line, which "
+            "so recv waits for it, and it for you. Or cutting in front of the empty line, which "
             "belongs to the head.",
             "RFC 9112 §2.1",
         ),
@@ -75,7 +79,7 @@ SPLIT_READS = Exercise(
         Point(
             "a request byte by byte",
             reads(*(GET[i : i + 1] for i in range(len(GET)))),
-            "looking for the blank line in the newest piece. Its four bytes may come in four "
+            "looking for the empty line in the newest piece. Its four bytes may come in four "
             "pieces; look in everything that has come.",
             "RFC 9293 §2.2",
         ),
@@ -88,7 +92,7 @@ SPLIT_READS = Exercise(
         Point(
             "bytes behind the head are kept",
             reads(POST + b"hello", rest=b"hello"),
-            "cutting the buffer at the blank line and dropping the rest. These bytes are read: "
+            "cutting the buffer at the empty line and dropping the rest. These bytes are read: "
             "nobody gets them from the socket again. Or reading until the buffer ends in the blank "
             "line, when more may stand behind it.",
             "RFC 9112 §6.3",
@@ -113,21 +117,21 @@ SPLIT_READS = Exercise(
                 (no data? raise EOFError)
                 buf += data
 
-        bytes.partition cuts the buffer at the blank line, and says what stands behind it. It gives
-        the blank line as a part of its own: the head wants it back.
+        bytes.partition cuts the buffer at the empty line, and says what stands behind it. It gives
+        the empty line as a part of its own: the head wants it back.
         """,
     ),
     afterwards="""
-        A recv returns what has come so far, at least one byte; only the blank line says that the
+        A recv returns what has come so far, at least one byte; only the empty line says that the
         head is whole. So the number of reads belongs to the network and the decision to you.
 
         Uvicorn never calls recv: asyncio hands each piece to data_received, which feeds a parser
         that keeps the half line itself. Gunicorn's synchronous worker does what you did: it reads
-        into a buffer until the blank line is there, and gives the rest back to be read as the body.
+        into a buffer until the empty line is there, and gives the rest back to be read as the body.
 
         Gunicorn has limits for that, limit_request_line and limit_request_fields; Uvicorn has one
         for its h11 parser, h11_max_incomplete_event_size, and none for its httptools parser. A
-        client that never sends a blank line would fill your memory; that is for chapter 2.
+        client that never sends a empty line would fill your memory; that is for chapter 2.
         """,
     seconds=3.0,
 )
@@ -144,7 +148,11 @@ def counts(
         with client(*pieces, half_close=True) as (sock, caller):
             answer_length(sock)
             heard = caller.heard()
-        same(heard, b"%d\n" % len(caller.sent), problem, caller)
+        wanted = b"%d\n" % len(caller.sent)
+        if heard + b"\n" == wanted:
+            told = "the number is right, but no newline stands behind it"
+            raise Slip(told, sent=shown(caller.sent), got=heard, wanted=wanted)
+        same(heard, wanted, problem, caller)
 
     return run
 
@@ -267,10 +275,15 @@ def uploads(answer_get: Any) -> None:
         answer = answer_of(server, wire.send(head + b"x" * 300_000))
         demand(answer, 405, None, {}, head)
         try:
-            wire.closed("it said Connection: close, and is silent")
+            wire.closed("after its answer")
             wire.half_close()
         except Broken as broken:
+            broken.problem = (
+                "the answer is whole and says Connection: close, and the server has still not "
+                f"ended its side after {wire.patience:g} s"
+            )
             broken.sent = head  # all that is worth a look; the rest is a long body
+            broken.got = answer.head + answer.body
             raise
         except OSError:
             wire.was_reset = True
@@ -375,10 +388,42 @@ ANSWER_GET = Exercise(
 # --- two-clients ------------------------------------------------------------------------------
 
 
+class Kept:
+    """A tap that holds what was accepted: Python closes a socket that nobody holds any more."""
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+
+    def app(self, app: Any) -> Any:
+        """Return an application as it is; there is none here."""
+        return app
+
+    def engine(self, make: Callable[[Limits], Engine]) -> Callable[[Limits], Engine]:
+        """Return a maker of engines as it is; there is none here."""
+        return make
+
+    def socket(self, sock: socket.socket) -> socket.socket:
+        """Keep an accepted socket."""
+        self.sockets.append(sock)
+        return sock
+
+    def is_open(self, place: int) -> bool:
+        """Tell whether the socket of a client stays open, or was never accepted."""
+        end = time.monotonic() + LEAVE
+        while len(self.sockets) <= place or self.sockets[place].fileno() >= 0:
+            if time.monotonic() > end:
+                return True
+            select.select([], [], [], 0.002)
+        return False
+
+
+LEAVE = 0.5  # seconds that a server has to close a socket when its client has left
+
+
 @contextmanager
-def clients(serve: Any, number: int) -> Iterator[list[Wire]]:
+def clients(serve: Any, number: int, kept: Kept | None = None) -> Iterator[list[Wire]]:
     """Run an accept loop, and connect that many clients to it."""
-    with running(serve=serve, patience=0.6) as server, ExitStack() as stack:
+    with running(serve=serve, patience=0.6, tap=kept or Kept()) as server, ExitStack() as stack:
         try:
             yield [stack.enter_context(handler.connect(server)) for _ in range(number)]
         except Broken as broken:
@@ -393,6 +438,12 @@ def head_of(number: int) -> bytes:
     return GET.replace(b"/posts", b"/posts?client=%d" % number)
 
 
+def says(wire: Wire, head: bytes) -> Wire:
+    """Send a head in two pieces: a server that closes too early has done it by the second."""
+    wire.send(head[:8]).readable(handler.SHORT)
+    return wire.send(head[8:])
+
+
 def mirrored(wire: Wire, head: bytes) -> None:
     """Demand the mirror's answer."""
     same(wire.response().body, head, "the content should be the head that this client sent")
@@ -402,7 +453,7 @@ def one_after_the_other(serve: Any) -> None:
     """Serve a second client when the first has left."""
     with clients(serve, 2) as wires:
         for number, wire in enumerate(wires):
-            mirrored(wire.send(head_of(number)), head_of(number))
+            mirrored(says(wire, head_of(number)), head_of(number))
             wire.close()
 
 
@@ -411,7 +462,7 @@ def thinks(serve: Any) -> None:
     with clients(serve, 2) as (first, second):
         first.send(head_of(1)[:8])
         try:
-            mirrored(second.send(head_of(2)), head_of(2))
+            mirrored(says(second, head_of(2)), head_of(2))
         except Broken as broken:
             broken.problem = f"while the first client thinks, the second hears: {broken.problem}"
             raise
@@ -423,6 +474,7 @@ def in_reverse(serve: Any) -> None:
     with clients(serve, 5) as wires:
         for number, wire in enumerate(wires):
             wire.send(head_of(number)[:8])
+        wires[-1].readable(handler.SHORT)
         for number, wire in reversed(list(enumerate(wires))):
             mirrored(wire.send(head_of(number)[8:]), head_of(number))
 
@@ -432,34 +484,47 @@ def crashes(serve: Any) -> None:
     with clients(serve, 2) as (first, second):
         first.send(head_of(1)[:8])
         first.reset()
-        mirrored(second.send(head_of(2)), head_of(2))
+        mirrored(says(second, head_of(2)), head_of(2))
+
+
+def closes(serve: Any) -> None:
+    """Let one client be answered and leave, and one be cut off: both sockets must be closed."""
+    kept = Kept()
+    with clients(serve, 2, kept) as (first, second):
+        mirrored(says(first, head_of(1)), head_of(1))
+        first.close()
+        if kept.is_open(0):
+            raise Broken("a client has its answer and has left, and its socket is still open")
+        second.send(head_of(2)[:8])
+        second.reset()
+        if kept.is_open(1):
+            raise Broken("a client was cut off, so mirror failed, and its socket is still open")
 
 
 def silent(serve: Any) -> None:
     """Open connections on which nothing is ever said, as browsers do to be ready."""
     with clients(serve, 20) as wires:
-        mirrored(wires[-1].send(head_of(20)), head_of(20))
+        mirrored(says(wires[-1], head_of(20)), head_of(20))
 
 
 TWO_CLIENTS = Exercise(
     name="two-clients",
     chapter=1,
     title="A client who thinks keeps nobody waiting",
-    effort=3,
+    effort=2,
     subject="serve",
     points=(
         Point(
             "two clients, one after the other",
             one_after_the_other,
-            "a loop that ends after its first client. The accept loop of a server has no end of "
-            "its own.",
+            "closing the socket in the accept loop: start returns at once, and the thread is still "
+            "reading. Or a loop that ends after its first client; that of a server has no end.",
         ),
         Point(
             "a client that thinks, and one that does not",
             thinks,
             "calling mirror in the loop, or giving a thread its result: target=mirror(sock) runs "
-            "it here and now. Give the function and its argument apart. Or closing in the loop: "
-            "start returns at once, and the thread is still reading.",
+            "it here and now. Give the function and its argument apart.",
         ),
         Point(
             "five clients, answered in the reverse order",
@@ -471,6 +536,13 @@ TWO_CLIENTS = Exercise(
             "a client that is cut off",
             crashes,
             "letting the error of one client end the loop for all.",
+        ),
+        Point(
+            "the socket is closed, even when mirror has failed",
+            closes,
+            "closing behind mirror, where an error passes by. A with statement closes whatever "
+            "happens. Or leaving it to Python, which closes a socket that nobody holds any more: a "
+            "log or a list may hold it, and here the check does.",
         ),
         Point(
             "twenty clients of whom nineteen are silent",

@@ -126,7 +126,7 @@ def _failure(result: Result, problems: dict[str, str]) -> Iterator[Line]:
     if not problems:
         for line in result.details:
             yield 2, "bytes", line
-        if result.point.clause:
+        if result.point.clause and not result.slip:
             yield 2, "plain", f"Asked for by {result.point.clause}."
     problems[result.problem] = result.point.label
     if result.point.trap and not result.slip:
