@@ -9,8 +9,10 @@ none of them takes the interpreter from the server.
 
 from __future__ import annotations
 
+import json
 import math
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -21,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.load import LoadResult, load
 from workbench.picture import BLUE, GREY, ORANGE, PALE, RED, Picture, blank
 from workbench.running import running
 
@@ -31,30 +32,35 @@ if TYPE_CHECKING:
     from workbench.running import Server
 
 HALF = b"GET /posts HTTP/1.1\r\nHost: boa"
-CALM: dict[str, Any] = {"clients": 1, "seconds": 0.12, "think": 0.01, "drain": 0.08}
-GREEDY = Path(__file__).with_name("duel_greedy.py")
-PATIENCE = 2.0
+PROGRAM = Path(__file__).with_name("duel_client.py")
+PATIENCE = 5.0  # seconds for a client to start, to ask and to report, on a machine that is busy
 SITUATIONS = ("alone", "beside a silent one", "beside a greedy one")
 
 
 @dataclass(frozen=True)
 class Duel:
-    """What the calm client saw, in three situations; ``cpu`` is the server's share of a core.
+    """What the calm client saw: its waits in each situation, in seconds; none for no answer.
 
-    ``cpu`` is measured beside the silent client, nan where the system does not tell.
+    ``cpu`` is the share of a core that the server's thread took while the calm client and the
+    silent one were there, nan where the system does not tell; ``rate`` is what the greedy got.
     """
 
     name: str
-    alone: LoadResult
-    silent: LoadResult
-    greedy: LoadResult
-    rate: float  # answers a second that the greedy client got
+    alone: list[float]
+    silent: list[float]
+    greedy: list[float]
+    rate: float
     cpu: float
 
     @property
     def waits(self) -> tuple[float, float, float]:
-        """The calm client's median latency in each situation, in seconds; nan for no answer."""
-        return self.alone.latency(50), self.silent.latency(50), self.greedy.latency(50)
+        """The calm client's median wait in each situation, in seconds; nan for no answer."""
+        alone, silent, greedy = map(_median, (self.alone, self.silent, self.greedy))
+        return alone, silent, greedy
+
+
+def _median(waits: list[float]) -> float:
+    return statistics.median(waits) if waits else math.nan
 
 
 class _Clock:
@@ -86,30 +92,37 @@ def served(serve: Callable[[socket.socket], Any]) -> Iterator[tuple[Server, _Clo
 
 
 def duel(serve: Callable[[socket.socket], Any], name: str = "") -> Duel:
-    """Let the calm client meet the server alone and beside two others. Takes about a second."""
+    """Let the calm client meet the server alone and beside two others. Takes half a second."""
     with served(serve) as (server, _):
-        alone = load(server, **CALM)
+        alone = _calm(server)
     with served(serve) as (server, clock), socket.create_connection(server.address) as other:
         other.sendall(HALF)
         clock.accepted.acquire(timeout=PATIENCE)
         began, used = time.monotonic(), clock.read()
-        silent = load(server, **CALM)
+        silent = _calm(server)
         cpu = (clock.read() - used) / (time.monotonic() - began)
     with ExitStack() as stack:
         with served(serve) as (server, clock):
-            client = stack.enter_context(_greedy(server.port))
+            client = stack.enter_context(_client(server, "greedy"))
             clock.accepted.acquire(timeout=PATIENCE)
-            greedy = load(server, **CALM)
+            greedy = _calm(server)
         # The server is gone, so the greedy one comes to its end.
-        rate = float(client.communicate(timeout=PATIENCE)[0] or "nan")
+        rate = float(client.communicate(timeout=PATIENCE)[0])
     return Duel(name or serve.__name__, alone, silent, greedy, rate, cpu)
 
 
+def _calm(server: Server) -> list[float]:
+    """Let the calm client ask; return its waits."""
+    with _client(server, "calm") as client:
+        waits: list[float] = json.loads(client.communicate(timeout=PATIENCE)[0])
+    return waits
+
+
 @contextmanager
-def _greedy(port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run the greedy client until the server closes; it is gone afterwards in any case."""
+def _client(server: Server, kind: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a client; it is gone afterwards in any case."""
     # -I keeps the modules beside the program from shadowing the standard library's.
-    words = [sys.executable, "-I", str(GREEDY), str(port)]
+    words = [sys.executable, "-I", str(PROGRAM), str(server.port), kind]
     client = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
         yield client
