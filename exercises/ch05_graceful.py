@@ -1,17 +1,17 @@
 """★★★ graceful: stop a server in the middle of a request, and lose nothing.
 
 Given: ``Client``, one client's connection. ``request_within(seconds)`` waits so long for a request
-and returns None when none has come, ``answer(request)`` runs the application, ``gone`` is True when
+and returns None when none has come; it also sends what is left of an answer, and ``sending`` is
+True while there is such a rest. ``answer(request)`` runs the application, ``gone`` is True when
 nobody is there any more. When ``stopping()`` is true an answer is its connection's last.
 
-Write the class ``GracefulServer(app)`` with two methods. ``serve(listener)`` serves each client in
-a thread of its own. ``stop()``, called from another thread, makes it stop: nobody new is accepted
-and the listener is closed. A request that runs is answered to its end, with ``Connection: close``,
+Write the class ``GracefulServer(app)``. ``serve(listener)`` serves each client in a thread of its
+own. ``stop()``, called from another thread, makes it stop: who stands in line is still accepted,
+then the listener is closed. A request that runs is answered to its end, with ``Connection: close``,
 and its connection is closed. Idle clients are not waited for. ``serve`` returns when all of that is
 done.
 
-The check stops your server while it is idle, while a client is idle, and in the middle of a
-request.
+The check stops it at six moments.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ class Client:
     def gone(self) -> bool:
         """True when there is nobody to talk with any more."""
         return self.connection.phase is Phase.CLOSED
+
+    @property
+    def sending(self) -> bool:
+        """True while the end of an answer is still to be sent."""
+        return self.connection.phase is Phase.WRITING
 
     def request_within(self, seconds: float) -> Request | None:
         """Wait for a request, for so long; return None when none has come."""

@@ -1,17 +1,17 @@
 """★★★ graceful: stop a server in the middle of a request, and lose nothing.
 
 Given: ``Client``, one client's connection. ``request_within(seconds)`` waits so long for a request
-and returns None when none has come, ``answer(request)`` runs the application, ``gone`` is True when
+and returns None when none has come; it also sends what is left of an answer, and ``sending`` is
+True while there is such a rest. ``answer(request)`` runs the application, ``gone`` is True when
 nobody is there any more. When ``stopping()`` is true an answer is its connection's last.
 
-Write the class ``GracefulServer(app)`` with two methods. ``serve(listener)`` serves each client in
-a thread of its own. ``stop()``, called from another thread, makes it stop: nobody new is accepted
-and the listener is closed. A request that runs is answered to its end, with ``Connection: close``,
+Write the class ``GracefulServer(app)``. ``serve(listener)`` serves each client in a thread of its
+own. ``stop()``, called from another thread, makes it stop: who stands in line is still accepted,
+then the listener is closed. A request that runs is answered to its end, with ``Connection: close``,
 and its connection is closed. Idle clients are not waited for. ``serve`` returns when all of that is
 done.
 
-The check stops your server while it is idle, while a client is idle, and in the middle of a
-request.
+The check stops it at six moments.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Client:
         """True when there is nobody to talk with any more."""
         return self.connection.phase is Phase.CLOSED
 
+    @property
+    def sending(self) -> bool:
+        """True while the end of an answer is still to be sent."""
+        return self.connection.phase is Phase.WRITING
+
     def request_within(self, seconds: float) -> Request | None:
         """Wait for a request, for so long; return None when none has come."""
         request = self.connection.next_request()
@@ -65,6 +70,7 @@ class GracefulServer:
         ### BEGIN SOLUTION
         self.app = app
         self.stopping = Event()
+        self.threads: list[Thread] = []
         ### END SOLUTION
 
     def stop(self) -> None:
@@ -77,15 +83,21 @@ class GracefulServer:
         """Serve until stopped."""
         ### BEGIN SOLUTION
         listener.settimeout(0.05)
-        threads = []
         while not self.stopping.is_set():
             with suppress(TimeoutError):
-                sock, _ = listener.accept()
-                threads.append(Thread(target=self.talk, args=(sock,), daemon=True))
-                threads[-1].start()
+                self.begin(*listener.accept())
+        listener.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:  # who stands in line has come before the stop
+                self.begin(*listener.accept())
         listener.close()
-        for thread in threads:
+        for thread in self.threads:
             thread.join()
+
+    def begin(self, sock: socket.socket, address: object) -> None:
+        """Start a thread for a client."""
+        self.threads.append(Thread(target=self.talk, args=(sock,), daemon=True))
+        self.threads[-1].start()
 
     def talk(self, sock: socket.socket) -> None:
         """Answer one client's requests, until it leaves, or we stop and it is idle."""
@@ -95,6 +107,6 @@ class GracefulServer:
                 request = client.request_within(0.05)
                 if request is not None:
                     client.answer(request)
-                elif self.stopping.is_set():
+                elif self.stopping.is_set() and not client.sending:
                     break
         ### END SOLUTION

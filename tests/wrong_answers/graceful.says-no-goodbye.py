@@ -29,6 +29,11 @@ class Client:
         """True when there is nobody to talk with any more."""
         return self.connection.phase is Phase.CLOSED
 
+    @property
+    def sending(self) -> bool:
+        """True while the end of an answer is still to be sent."""
+        return self.connection.phase is Phase.WRITING
+
     def request_within(self, seconds: float) -> Request | None:
         """Wait for a request, for so long; return None when none has come."""
         request = self.connection.next_request()

@@ -32,7 +32,7 @@ def in_turn(server: Any) -> None:
             same(wire.response().body, b"/%d" % number, "the answer to another client")
 
 
-@case("server", "in reverse", "RFC 9110 §3.3", 5, needs={"threads"})
+@case("server", "in reverse", "Course, who asks first is served first", 5, needs={"threads"})
 def in_reverse(server: Any) -> None:
     """Connections are served in the order in which they ask, not in which they were opened."""
     with up(server, Probe()) as connect:

@@ -17,6 +17,7 @@ from workbench.running import Server, running
 PATIENCE = 1.2  # seconds for one answer
 THREADS = 3
 MORE = 8  # clients: more than threads
+LONG = 16_000_000  # bytes: more than the kernel takes for a client that does not read
 
 
 def answers(environ: Any, start_response: Any) -> list[bytes]:
@@ -43,7 +44,9 @@ def needs(wanted: int, *arguments: float) -> Callable[[Any], None]:
 
     def run(threads_needed: Any) -> None:
         shown = ", ".join(f"{number:g}" for number in arguments)
-        same(threads_needed(*arguments), wanted, f"threads_needed({shown}) is not right")
+        got = threads_needed(*arguments)
+        if type(got) is not int or got != wanted:
+            raise Broken(f"threads_needed({shown}) is {wanted}, yours returned {got!r}")
 
     return run
 
@@ -61,7 +64,7 @@ def runs_so_many(threads_needed: Any) -> None:
 
     number = threads_needed(60, 0.1)
     if not isinstance(number, int) or not 1 <= number <= 100:
-        raise Broken("no pool can have so many threads", got=number, wanted=6)
+        raise Broken(f"threads_needed(60, 0.1) is 6, and no pool can have {number!r} threads")
     with running(app, threads=number) as server, ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.address, PATIENCE)) for _ in range(6)]
         for wire in wires:
@@ -167,12 +170,14 @@ class Crowd:
         self.full = Moment(f"{THREADS} requests to run at once", PATIENCE)
         self.over = Moment("one request more", 0.2)
         self.door = threading.Event()
+        self.threads: set[threading.Thread] = set()  # not their numbers, which are used again
         self._inside = 0
         self._lock = threading.Lock()
 
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
         """Be a WSGI application."""
         with self._lock:
+            self.threads.add(threading.current_thread())
             self._inside += 1
             if self._inside >= THREADS:
                 self.full.happens()
@@ -185,7 +190,7 @@ class Crowd:
 
 
 def bounded(serve: Any) -> None:
-    """More clients than threads: so many run, the rest wait, and all are answered."""
+    """More clients than threads: so many run, the rest wait, and the same threads serve all."""
     crowd = Crowd()
     with pool(serve, crowd) as connect:
         wires = [connect().send(request("/", "Connection: close")) for _ in range(MORE)]
@@ -198,6 +203,10 @@ def bounded(serve: Any) -> None:
             raise Broken(f"{THREADS} threads were asked for, and more than {THREADS} requests run")
         for wire in wires:
             same(wire.response().status, 200, "a client who waited for a thread is not answered")
+            wire.close()  # until then the server lingers, and its thread is not free
+    if len(crowd.threads) > THREADS:
+        number = len(crowd.threads)
+        raise Broken(f"{MORE} clients were served by {number} threads, {THREADS} were asked for")
 
 
 def hung_up(serve: Any) -> None:
@@ -223,13 +232,12 @@ POOL = Exercise(
             in_reverse,
             "serving in the thread that accepts, or with one thread. The first client says "
             "nothing yet, and whoever waits for it serves nobody else.",
-            "RFC 9110 §3.3",
         ),
         Point(
             "never more than its threads",
             bounded,
-            "a new thread for each client. Start the threads once, before the first client, and "
-            "let them fetch clients from a queue.",
+            "a new thread for each client, be it behind a semaphore. Start the threads once, "
+            "before the first client, and let them fetch clients from a queue.",
         ),
         Point(
             "clients who hang up",
@@ -260,10 +268,10 @@ POOL = Exercise(
         still follows one client to its end, so as many slow or idle clients as threads stop it.
 
         Gunicorn's gthread worker is built like yours, with concurrent.futures for the pool, and
-        repairs that: its main loop has a selector to which kept-alive connections go back between
-        requests, and a new connection that stays silent is handed back after 5 seconds
-        (DEFAULT_WORKER_DATA_TIMEOUT in gunicorn/workers/gthread.py). In those 5 seconds it has a
-        thread.
+        repairs half of that: its main loop has a selector to which kept-alive connections go back
+        between requests, and a new connection that stays silent is handed back after 5 seconds
+        (DEFAULT_WORKER_DATA_TIMEOUT in gunicorn/workers/gthread.py). A client that has sent half a
+        head still keeps its thread, for as long as it likes.
         """,
     seconds=8.0,
 )
@@ -300,12 +308,17 @@ class Stopped:
 
 
 @contextmanager
-def stoppable(kind: Any, app: Any = answers) -> Iterator[Stopped]:
-    """Run a learner's server."""
+def stoppable(
+    kind: Any,
+    app: Any = answers,
+    begin: Callable[[Any, Any], None] = lambda subject, listener: None,
+) -> Iterator[Stopped]:
+    """Run a learner's server; ``begin`` is called first, with it and with its listener."""
     subject = kind(app)
     ended = Moment("serve() to return after stop()", PATIENCE)
 
     def serve(listener: Any) -> None:
+        begin(subject, listener)
         subject.serve(listener)
         ended.happens()
 
@@ -388,6 +401,46 @@ def leaves_the_idle(kind: Any) -> None:
         server.ended.wait()
 
 
+def reads_late(kind: Any) -> None:
+    """A client has not read its long answer when the server is told to stop."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        return ok(start_response, bytes(LONG))
+
+    with stoppable(kind, app) as server, server.connect() as wire:
+        wire.send(request()).wait_for(b"\r\n\r\n", "the beginning of a long answer")
+        server.stop()
+        server.ended._event.wait(0.3)  # far more than a look at a flag takes
+        same(len(wire.response().body), LONG, "the length of the answer that was under way")
+        server.ended.wait()
+
+
+def stands_in_line(kind: Any) -> None:
+    """Three have connected and asked; the server is told to stop when it accepts the first."""
+    there = threading.Event()
+
+    def begin(subject: Any, listener: Any) -> None:
+        accept = listener.accept
+
+        def stops_too() -> Any:
+            listener.accept = accept
+            client = accept()
+            stop = threading.Thread(target=subject.stop, daemon=True)
+            stop.start()
+            stop.join(0.3)
+            return client
+
+        listener.accept = stops_too
+        there.wait(PATIENCE)
+
+    with stoppable(kind, begin=begin) as server, ExitStack() as stack:
+        wires = [stack.enter_context(server.connect()).send(request()) for _ in range(3)]
+        there.set()
+        for wire in wires:
+            same(wire.response().status, 200, "one of three who had asked before the stop")
+        server.ended.wait()
+
+
 GRACEFUL = Exercise(
     name="graceful",
     chapter=5,
@@ -395,7 +448,7 @@ GRACEFUL = Exercise(
     effort=3,
     subject="GracefulServer",
     points=(
-        Point("in reverse", serves_in_reverse, "serving one client at a time.", "RFC 9110 §3.3"),
+        Point("in reverse", serves_in_reverse, "serving one client at a time."),
         Point(
             "nobody is there",
             stops_when_idle,
@@ -422,11 +475,25 @@ GRACEFUL = Exercise(
             "request_within() returns None.",
             "RFC 9112 §9.3",
         ),
+        Point(
+            "a late reader",
+            reads_late,
+            "taking a client for idle whose answer is still being sent: request_within() returns "
+            "None for it too. Ask client.sending.",
+            "RFC 9112 §9.6",
+        ),
+        Point(
+            "who stands in line",
+            stands_in_line,
+            "closing the listener while clients stand in its backlog: the kernel resets them. "
+            "Accept without waiting until nobody is in line, then close.",
+        ),
     ),
     hints=(
         "One threading.Event says that we stop. Who has to look at it, and how often?",
         "Both loops look: the one around accept, after a short timeout, and the one around "
-        "request_within. serve() closes the listener, then joins all threads.",
+        "request_within. Then serve() accepts who is still in line (listener.settimeout(0): "
+        "BlockingIOError when nobody is), closes the listener and joins all threads.",
         """
         The loop of a client's thread:
 
@@ -434,13 +501,15 @@ GRACEFUL = Exercise(
                 request = client.request_within(0.05)
                 if request is not None:
                     client.answer(request)
-                elif self.stopping.is_set():
+                elif self.stopping.is_set() and not client.sending:
                     break
         """,
     ),
     afterwards="""
         Refuse the new, finish the old, wait for nobody who asks nothing. What is still missing is a
-        bound: a request that hangs would hold your server for ever.
+        bound: a request that hangs, or a client that never reads, would hold your server for ever.
+        And who connects between the last accept and the close is reset: no server closes that gap
+        alone.
 
         Gunicorn does the same in each worker. On SIGTERM the gthread worker stops accepting, serves
         what it has, and gives kept-alive clients at most two seconds more, for a request that may
