@@ -11,10 +11,11 @@ import pytest
 # From the bottom to the top: a module imports from its own layer and from those above it here.
 LAYERS = {
     "core": ["events", "grammar", "http1*", "websocket*", "http2*"],
-    "gateways": ["gateway*", "wsgi*", "asgi*", "lifespan*"],
+    "gateways": ["gateway*", "wsgi*", "asgi*", "lifespan*", "history*"],
     "shells": [
         "access_log", "service", "waiting", "wire", "connection*", "blocking*", "threads*",
         "processes*", "loop*", "aio*", "async_*", "protocol*", "watchdog", "tls*",
+        "cgi_process",
     ],
     "command line": ["cli", "options", "loading", "__main__"],
 }  # fmt: skip
