@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from workbench.curves import curves, memory_from_here, watch
 from workbench.deadline import deadline, limit, start
+from workbench.farewell import farewell
 from workbench.load import load, ramp
 from workbench.machines import draw, trace
 from workbench.maps import course_map
@@ -16,16 +18,17 @@ from workbench.predict import outcome, predict
 from workbench.running import fixed, running
 from workbench.setup import setup_report
 from workbench.show import dialogue, raw, show
-from workbench.tcp import connected, sequence, tape
+from workbench.tcp import connected, push, reset, sequence, tape
 from workbench.timeline import compare, throughput, timeline
 from workbench.visit import visit
 from workbench.waits import two_ways_to_wait
 from workbench.xray import xray
 
 __all__ = [
-    "check", "compare", "connected", "course_map", "deadline", "dialogue", "draw", "fixed", "hint",
-    "limit", "load", "outcome", "predict", "ramp", "raw", "running", "sequence", "setup_report",
-    "show", "start", "tape", "throughput", "timeline", "trace", "two_ways_to_wait", "visit", "xray",
+    "check", "compare", "connected", "course_map", "curves", "deadline", "dialogue", "draw",
+    "farewell", "fixed", "hint", "limit", "load", "memory_from_here", "outcome", "predict", "push",
+    "ramp", "raw", "reset", "running", "sequence", "setup_report", "show", "start", "tape",
+    "throughput", "timeline", "trace", "two_ways_to_wait", "visit", "watch", "xray",
 ]  # fmt: skip
 
 

@@ -1,0 +1,103 @@
+"""Serve a learner's ASGI application for one point, and be rid of it afterwards.
+
+    with serving(app) as server:
+        server.connect().send(request()).response()
+
+An application that holds the loop is told by its line, and its thread is ended: otherwise it would
+take half of the processor from all that follows.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from workbench.contracts import Broken
+from workbench.contracts.wire import Wire
+from workbench.exercises import stuck
+from workbench.exercises.coroutines import kind
+from workbench.places import place_of_thread
+from workbench.running import Server, running
+
+PATIENCE = 1.2  # seconds for one answer
+LOOKS = 8  # at a thread, before it is said to be stuck
+
+
+class Served:
+    """A learner's application on a server, and connections to it."""
+
+    def __init__(self, server: Server, stack: ExitStack) -> None:
+        self.server = server
+        self._stack = stack
+
+    def connect(self, patience: float = PATIENCE) -> Wire:
+        """Open a connection, which is closed at the end of the block."""
+        return self._stack.enter_context(Wire(self.server.address, patience))
+
+
+def application(app: Any, name: str) -> Any:
+    """Return an ASGI application; raise Broken that says what it is instead."""
+    if app is None:
+        raise Broken(f"{name} gave None: does it return the application?")
+    if inspect.iscoroutine(app):
+        app.close()
+        raise Broken(f"{name} is an `async def`: a plain `def` that returns one is wanted")
+    return kind(app, "app")
+
+
+@contextmanager
+def serving(app: Any, **how: Any) -> Iterator[Served]:
+    """Run an application on our server. ``how`` is for `workbench.running.running`."""
+    before = set(threading.enumerate())
+    with quiet_loops(), running(app, patience=1.0, **how) as server, ExitStack() as stack:
+        try:
+            yield Served(server, stack)
+        except Broken as broken:
+            raise _with_place(broken, before) from None
+        finally:
+            for thread in _servers(before):
+                if _holds_the_loop(thread):
+                    stuck.end(thread)
+
+
+@contextmanager
+def quiet_loops() -> Iterator[None]:
+    """Let a loop die without a word: the report says what its code did."""
+    logger = logging.getLogger("asyncio")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        gc.collect()  # tasks of a loop that was ended complain when they are thrown away
+        logger.disabled = before
+
+
+def _servers(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads of servers that were started meanwhile."""
+    young = [thread for thread in threading.enumerate() if thread not in before]
+    return [thread for thread in young if thread.name.startswith("server-")]
+
+
+def _with_place(broken: Broken, before: set[threading.Thread]) -> Broken:
+    """Add to a failure where the learner's code holds the loop, if it does."""
+    for thread in _servers(before):
+        if place := _holds_the_loop(thread):
+            problem = f"{broken.problem}; meanwhile your code holds the loop, at {place}"
+            return Broken(problem, sent=broken.sent, got=broken.got, wanted=broken.wanted)
+    return broken
+
+
+def _holds_the_loop(thread: threading.Thread) -> str:
+    """Return the line of the learner's at which a loop's thread is all the time, "" for none."""
+    place = ""
+    for _ in range(LOOKS):
+        if not (place := place_of_thread(thread.ident)):
+            return ""
+        time.sleep(0.01)
+    return place

@@ -1,0 +1,27 @@
+# trips: closed after the last
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+
+def with_resources(app: Any, openers: dict[str, Callable[[], Awaitable[Any]]]) -> Any:
+    """Return an application that opens resources, runs ``app``, and closes them."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await life(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    async def life(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        for name, opener in openers.items():
+            scope["state"][name] = await opener()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for name in openers:
+            await scope["state"][name].close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    return wrapped
