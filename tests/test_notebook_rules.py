@@ -177,6 +177,8 @@ def waits_as_a_notebook_must(notebook, name):
 @rule
 def hides_no_failure(notebook, name):
     for number, cell in code_cells(notebook):
+        if cell.source.startswith("# ref:"):  # the reference logs what it catches, and shows it so
+            continue
         for node in ast.walk(parsed(cell.source)):
             if not isinstance(node, ast.ExceptHandler):
                 continue

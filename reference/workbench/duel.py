@@ -69,10 +69,12 @@ class _Clock:
     def __init__(self) -> None:
         self.accepted = threading.Semaphore(0)
         self.thread = 0
+        self.kept: list[socket.socket] = []  # a server that fails forgets its sockets unclosed
 
     def socket(self, sock: socket.socket) -> socket.socket:
         """Be a tap: called in the server's thread with each accepted socket."""
         self.thread = threading.get_ident()
+        self.kept.append(sock)
         self.accepted.release()
         return sock
 
@@ -89,6 +91,8 @@ def served(serve: Callable[[socket.socket], Any]) -> Iterator[tuple[Server, _Clo
     clock = _Clock()
     with running(serve=serve, tap=clock) as server:  # type: ignore[arg-type]  # a tap of sockets
         yield server, clock
+    for sock in clock.kept:
+        sock.close()
 
 
 def duel(serve: Callable[[socket.socket], Any], name: str = "") -> Duel:

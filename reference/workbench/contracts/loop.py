@@ -64,15 +64,21 @@ def a_task_fails(kind: Any) -> None:
     async def good() -> None:
         seen.append("good")
 
+    coroutines = bad(), good()
+
     async def main() -> None:
-        failing, other = loop.create_task(bad()), loop.create_task(good())
+        failing, other = map(loop.create_task, coroutines)
         await other
         try:
             await failing
         except ValueError:
             seen.append("told")
 
-    in_time(lambda: loop.run(main()), "a task failed, and the others with it")
+    try:
+        in_time(lambda: loop.run(main()), "a task failed, and the others with it")
+    finally:
+        for coroutine in coroutines:
+            coroutine.close()  # or it is said that nobody awaited it
     if seen != ["good", "told"]:
         raise Broken("an error in a task did not come where it is awaited", got=seen)
 

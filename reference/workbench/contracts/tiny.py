@@ -12,7 +12,6 @@ import time
 from typing import Any
 
 from ..duel import served
-from ..running import running
 from . import Broken, case
 
 REQUEST = b"GET /posts HTTP/1.1\r\nHost: board.example\r\n\r\n"
@@ -40,7 +39,7 @@ def answered(sock: socket.socket, problem: str) -> None:
 @case("tiny", "a silent client", "RFC 9112 §9.5", 8)
 def silent(serve: Any) -> None:
     """A client that sends half a head and then nothing holds up nobody."""
-    with running(serve=serve) as server, socket.create_connection(server.address) as other:
+    with served(serve) as (server, _), socket.create_connection(server.address) as other:
         other.sendall(REQUEST[:20])
         with socket.create_connection(server.address) as sock:
             answered(sock, "a client beside a silent one got no answer")
@@ -61,7 +60,7 @@ def nobody_asks(serve: Any) -> None:
 @case("tiny", "a slow reader", "RFC 9112 §9.5", 8)
 def slow_reader(serve: Any) -> None:
     """A client that asks and asks, and reads nothing, holds up nobody and ends nothing."""
-    with running(serve=serve) as server, socket.socket() as other:
+    with served(serve) as (server, _), socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         other.connect(server.address)
         pour(other, SHORT * MANY)
