@@ -104,7 +104,9 @@ class Exchange:
             await self.gateway.app(self.scope, self.receive, self.send)
             if self.sending is not DONE and not self.channel.left:
                 raise ApplicationError("the application returned before its response was complete")
-        except (Exception, SystemExit) as error:  # SystemExit would end the loop, and everybody
+        except (KeyboardInterrupt, GeneratorExit):  # these are for the loop
+            raise
+        except BaseException as error:  # SystemExit, a stray cancel: they end this request alone
             self._failed(error)
         finally:
             self.gateway.running.discard(self)
@@ -114,11 +116,11 @@ class Exchange:
     def _failed(self, error: BaseException) -> None:
         """Answer, or cut, as ``answer_failure`` decides for every gateway."""
         name = self.request.method.decode(), self.request.target.decode()
-        done = self.sending is DONE
-        if self.channel.left and (not done or isinstance(error, Disconnected)):
+        ours = isinstance(error, Disconnected) or not isinstance(error, Exception)
+        if self.channel.left and (ours or self.sending is not DONE):
             # which makes applications fail in many ways, all of them in order
             logger.info("%s %s: the client left, and the application ended: %r", *name, error)
-        elif done:
+        elif self.sending is DONE:
             what = "%s %s was answered, then the application failed: %s"
             logger.error(what, *name, error, exc_info=error)
         else:
@@ -175,7 +177,7 @@ class Exchange:
         except (KeyError, TypeError):
             raise refuse(self.sending, message) from None
         self._TAKES[message["type"]](self, message, moves)
-        if not channel.writable and self.sending is not DONE:
+        if not channel.writable and self.sending is not DONE:  # so the next response's start waits
             await channel.drain()
 
     def _start(self, message: Message, moves: tuple[Sending, ...]) -> None:

@@ -207,9 +207,9 @@ class AsyncShell:
     async def _cut(self) -> None:
         """Cancel the applications that still run, and cut off their clients."""
         self._sweep_timer.cancel()
-        for exchange in list(self.gateway.running):
-            exchange.task.cancel()
         for connection in list(self._open):
             connection.abort()
+        for exchange in list(self.gateway.running):
+            exchange.task.cancel()
         self.loop.call_soon(self.bell.ring)  # a turn for those, to notice
         await self.bell.wait()

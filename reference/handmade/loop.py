@@ -59,10 +59,14 @@ class Loop:
         main = self.create_task(coroutine)
         _here.loop = self
         try:
-            self._run_until(main)
-            for task in list(self.tasks):
-                task.cancel()
-                self._run_until(task)
+            try:
+                self._run_until(main)
+            finally:
+                left = list(self.tasks)  # after a Ctrl-C our own is among them
+                for task in left:
+                    task.cancel()
+                for task in left:
+                    self._run_until(task)
             return main.result()
         finally:
             _here.loop = None

@@ -121,7 +121,7 @@ class Task(Future):
                 future = self._coroutine.send(None)
         except StopIteration as end:
             self._end(end.value, None)
-        except (Exception, Cancelled) as error:
+        except BaseException as error:
             self._end(None, error)
         else:
             self._wait(future)
@@ -141,9 +141,11 @@ class Task(Future):
             self._cancelling = False
 
     def _end(self, result: Any, error: BaseException | None) -> None:
-        """Be done."""
+        """Be done; with what is meant to end the program, end the loop too."""
         self.loop.tasks.discard(self)
         self._finish(result, error)
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise error
 
 
 def wake(future: Future) -> None:

@@ -55,7 +55,7 @@ class HttpProtocol(AsyncWire):
     def data_received(self, data: bytes) -> None:
         """Take bytes, and start a request when one is there and none is running."""
         self.engine.receive(data)
-        if self.exchange is None and self.writable:
+        if self.exchange is None:
             self._advance()
             return
         self._received += len(data)
@@ -63,13 +63,6 @@ class HttpProtocol(AsyncWire):
         if self._unread > BUFFERED:
             self.hold()
         self._bell.ring()
-
-    def resume_writing(self) -> None:
-        """Let applications go on; a next request has waited until this answer was taken."""
-        super().resume_writing()
-        if self.exchange is None and not self.gone:
-            self.read_on()
-            self._advance()
 
     def eof_received(self) -> bool:
         """Note that the client will send no more, and keep our side open for its answer.
@@ -97,13 +90,7 @@ class HttpProtocol(AsyncWire):
     # ------------------------------------------------------------ finding a request
 
     def _advance(self) -> None:
-        """Start the next request, if all of its head is here.
-
-        Not while the last answer waits to be taken: who asks and asks, and reads nothing, must not
-        make us hold all the answers.
-        """
-        if not self.writable:
-            return
+        """Start the next request, if all of its head is here."""
         try:
             event = self.engine.next_event()
             if type(event) is Request:

@@ -101,7 +101,7 @@ class Serving:
             self.thread.join(5)
             raise AssertionError("the server did not stop")
         if self.error is not None:
-            raise self.error
+            raise AssertionError(f"the server failed: {self.error!r}") from self.error
 
     def cpu(self) -> float:
         """Return the CPU time of the server's thread, in seconds."""
@@ -141,7 +141,6 @@ class Ours:
     engine: str
     patience: float = 10.0
     timeouts: Timeouts = PATIENT
-    make: Callable[..., Any] | None = None
     serving: Serving | None = None
 
     provides = frozenset((
@@ -166,7 +165,7 @@ class Ours:
             self.serving = stack.enter_context(
                 serving(
                     app,
-                    self.make or self.shell,
+                    self.shell,
                     self.engine,
                     timeouts=IMPATIENT if impatient else self.timeouts,
                     script_name=root_path,

@@ -25,9 +25,10 @@ from .asgi_probes import (
     start,
     task_of,
     turns,
+    up,
 )
 from .probes import expect, same
-from .wire import Wire, request, up
+from .wire import Wire, request
 
 CROWD = 40  # clients at a time: many more than threads would be
 BOUND = 4.0  # seconds: far more than an impatient server waits for anybody, with room for a sweep

@@ -19,9 +19,10 @@ from .asgi_probes import (
     start,
     task_of,
     turns,
+    up,
 )
 from .probes import expect, same
-from .wire import Wire, request, up
+from .wire import Wire, request
 
 DISCONNECT = "ASGI HTTP 2.5, Disconnect"
 SEND = "ASGI HTTP 2.5, Disconnected Client"
@@ -225,7 +226,7 @@ def a_broken_chunk(server: Any) -> None:
 class Streams(App):
     """Send blocks until somebody stops it, and note how many went and what was raised."""
 
-    def __init__(self, server: Any, blocks: int = 100_000) -> None:
+    def __init__(self, server: Any, blocks: int = 2000) -> None:
         super().__init__(self.stream)
         self.began = instant(server, "the stream to begin")
         self.stopped = Instant("the stream to be stopped")

@@ -16,10 +16,14 @@ from .asgi_probes import (
     failed,
     hello,
     instant,
+    running_loop,
     start,
+    task_of,
+    turns,
+    up,
 )
 from .probes import expect, same
-from .wire import request, up
+from .wire import request
 
 ERRORS = "ASGI 3.0, Error Handling"
 
@@ -117,6 +121,9 @@ def error_in_an_upload(server: Any) -> None:
 def the_server_survives(server: Any) -> None:
     """Whatever an application raises, the next client is served."""
 
+    class Odd(BaseException):
+        """What no ``except Exception`` stops."""
+
     async def deeper(send: Send) -> None:
         await deeper(send)
 
@@ -128,13 +135,32 @@ def the_server_survives(server: Any) -> None:
             await deeper(send)
         if scope["path"] == "/memory":
             raise MemoryError("no room")
+        if scope["path"] == "/odd":
+            raise Odd
         await answer(send)
 
     with up(server, app) as connect:
-        for path in ("/exit", "/recursion", "/memory"):
+        for path in ("/exit", "/recursion", "/memory", "/odd"):
             got = connect().send(request(path)).response()
             same(got.status, 500, f"the answer to {path}")
             same(connect().send(request()).response().status, 200, f"the client after {path}")
+
+
+@case("asgi", "a stray cancel", "ASGI 3.0, Extra Coroutines", 10)
+def a_stray_cancel(server: Any) -> None:
+    """A cancel that the application let out of a task of its own is its error, and 500."""
+
+    @App
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        task = task_of(forever())
+        await turns()
+        task.cancel()
+        await task
+
+    async def forever() -> None:
+        await running_loop().create_future()
+
+    failed(server, app, "it awaited a task that was cancelled")
 
 
 @case("asgi", "no coroutine", ERRORS, 9)

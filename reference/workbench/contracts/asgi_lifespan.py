@@ -22,9 +22,10 @@ from .asgi_probes import (
     start,
     task_of,
     turns,
+    up,
 )
 from .probes import expect, same
-from .wire import PATIENCE, Wire, request, up
+from .wire import PATIENCE, Wire, request
 
 STARTUP = "ASGI Lifespan 2.0, Startup"
 COMPLETE = "ASGI Lifespan 2.0, Startup Complete"
@@ -369,9 +370,10 @@ def what_startup_began_goes_on(server: Any) -> None:
 
 
 @contextmanager
-def stopping(server: Any, app: Any) -> Iterator[tuple[Wire, Callable[[], None]]]:
+def stopping(server: Any, app: App) -> Iterator[tuple[Wire, Callable[[], None]]]:
     """Serve ``app``; give a client of it, and a function that tells the server to stop."""
     patience = getattr(server, "patience", PATIENCE)
+    app.ended.patience = patience
     with ExitStack() as stack:
         service = stack.enter_context(ExitStack())
         address = service.enter_context(server.serve(app))

@@ -18,9 +18,10 @@ from .asgi_probes import (
     body,
     instant,
     start,
+    up,
 )
 from .probes import expect, same
-from .wire import request, up
+from .wire import request
 
 ERRORS = "ASGI 3.0, Error Handling"
 LENGTH = "RFC 9110 §8.6"
@@ -67,8 +68,8 @@ def refuses(
     with up(server, app) as connect:
         got = connect().send(request()).response(whole=False)
         app.ended.wait()
-    if app.errors:
-        raise app.errors[0]
+    for error in app.errors:
+        raise error if isinstance(error, Broken) else Broken(f"the application got {error!r}")
     same((got.status, got.body, got.complete), (200, text, True), "the response after all that")
 
 

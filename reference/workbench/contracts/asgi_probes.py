@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from handmade import loop as handmade_loop
 from handmade.loop_tasks import wake
 
 from . import Broken
+from . import wire as wires
 from .probes import Moment, same
-from .wire import PATIENCE, Answer, ask, request, up
+from .wire import PATIENCE, Answer, Wire, request
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -130,6 +132,21 @@ class App:
     def paths(self) -> list[str]:
         """The paths of the calls so far."""
         return [scope["path"] for scope in self.scopes]
+
+
+@contextmanager
+def up(server: Any, app: Any, **options: Any) -> Iterator[Callable[[], Wire]]:
+    """Serve ``app``; give a function that opens connections, as ``wire.up`` does."""
+    if isinstance(app, App):
+        app.ended.patience = getattr(server, "patience", PATIENCE)
+    with wires.up(server, app, **options) as connect:
+        yield connect
+
+
+def ask(server: Any, app: Any, sent: bytes) -> Answer:
+    """Serve ``app`` for one request, and return the whole answer."""
+    with up(server, app) as connect:
+        return connect().send(sent).response(head_only=sent.startswith(b"HEAD "))
 
 
 def start(status: Any = 200, *headers: Any) -> Message:

@@ -19,9 +19,10 @@ from .asgi_probes import (
     seen_by,
     task_of,
     turns,
+    up,
 )
 from .probes import expect, same
-from .wire import request, up
+from .wire import request
 
 REQUEST = "ASGI HTTP 2.5, Request"
 EXPECT = "RFC 9110 §10.1.1"

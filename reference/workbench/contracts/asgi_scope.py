@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from . import case
-from .asgi_probes import App, Receive, Scope, Send, answer, hello, scope_of, value_of
+from .asgi_probes import App, Receive, Scope, Send, answer, hello, scope_of, up, value_of
 from .probes import expect, same
-from .wire import request, up
+from .wire import request
 
 SCOPE = "ASGI HTTP 2.5, HTTP Connection Scope"
 

@@ -14,14 +14,16 @@ from .asgi_probes import (
     Send,
     View,
     answer,
+    ask,
     body,
     hello,
     instant,
     start,
     turns,
+    up,
 )
 from .probes import expect, same
-from .wire import Answer, ask, request, up
+from .wire import Answer, request
 
 START = "ASGI HTTP 2.5, Response Start"
 BODY = "ASGI HTTP 2.5, Response Body"
