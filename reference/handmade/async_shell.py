@@ -139,7 +139,7 @@ class AsyncShell:
 
     def _accept(self) -> None:
         """Accept all that wait in line, as far as there is room; when we stop, all of them."""
-        while self._coming < self.connections or self.stopping:
+        while self.listener.fileno() >= 0 and (self._coming < self.connections or self.stopping):
             try:
                 sock, _ = self.listener.accept()
             except (BlockingIOError, InterruptedError):

@@ -97,7 +97,7 @@ class Task(Future):
         self._coroutine = coroutine
         self._context = contextvars.copy_context() if context is None else context
         self._waits_for: Future | None = None
-        self._cancelling = False
+        self._to_raise: BaseException | None = None
         loop.tasks.add(self)
         loop.call_soon(self._step, context=self._context)
 
@@ -106,7 +106,7 @@ class Task(Future):
         if self._done:
             return False
         if self._waits_for is None or not self._waits_for.cancel():
-            self._cancelling = True  # it does not wait now: at its next step
+            self._to_raise = Cancelled()  # it does not wait now: at its next step
         return True
 
     def _step(self, awaited: Future | None = None) -> None:
@@ -114,9 +114,9 @@ class Task(Future):
         self._waits_for = None
         previous, self.loop.current = self.loop.current, self
         try:
-            if self._cancelling:
-                self._cancelling = False
-                future = self._coroutine.throw(Cancelled())
+            if self._to_raise is not None:
+                error, self._to_raise = self._to_raise, None
+                future = self._coroutine.throw(error)
             else:
                 future = self._coroutine.send(None)
         except StopIteration as end:
@@ -129,16 +129,16 @@ class Task(Future):
             self.loop.current = previous
 
     def _wait(self, future: Any) -> None:
-        """Take the next step when ``future`` is done."""
-        if not isinstance(future, Future):
-            self._coroutine.close()
+        """Take the next step when ``future`` is done; what is none of ours fails where it stands."""
+        if not isinstance(future, Future) or future.loop is not self.loop:
             kind = f"{type(future).__module__}.{type(future).__qualname__}"
-            self._end(None, RuntimeError(f"this loop cannot wait for {kind}: it is another loop's"))
+            self._to_raise = RuntimeError(f"this loop cannot wait for {kind}: it is another loop's")
+            self.loop.call_soon(self._step, context=self._context)
             return
         self._waits_for = future
         future.add_done_callback(self._step)
-        if self._cancelling and future.cancel():
-            self._cancelling = False
+        if self._to_raise is not None and future.cancel():
+            self._to_raise = None
 
     def _end(self, result: Any, error: BaseException | None) -> None:
         """Be done; with what is meant to end the program, end the loop too."""
