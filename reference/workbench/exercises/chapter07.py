@@ -453,6 +453,20 @@ def seats_are_few(make_app: Any) -> None:
                 same(texts(poll.response()), ["hello"], "a poll that had a seat")
 
 
+def no_seat_needed(make_app: Any) -> None:
+    """One waits on the only seat; another one asks for news that are there."""
+    with news_of(make_app, 5.0, 1) as news:
+        news.post("one")
+        polls = [news.ask(1) for _ in range(2)]
+        for _ in range(60):  # who is turned away tells that the other one sits
+            if any(poll.readable(0.005) for poll in polls):
+                break
+        try:
+            same(texts(news.ask(0).response()), ["one"], "news that are there, without a seat")
+        finally:
+            news.post("two")  # let the others go
+
+
 def seats_come_back(make_app: Any) -> None:
     """A seat is free again after a poll that got nothing."""
     with news_of(make_app, 0.05, 1) as news:
@@ -494,6 +508,11 @@ LONG_POLL = Exercise(
             "them has none: it stands in line behind those who wait for it. Or sending away "
             "without a word about when to come back (Retry-After).",
             "RFC 9110 §15.6.4",
+        ),
+        Point(
+            "news, and no seat left",
+            no_seat_needed,
+            "taking a seat before looking at the news. Seats are for those who wait: look first.",
         ),
         Point(
             "a seat comes back",
