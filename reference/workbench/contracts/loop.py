@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from . import Broken, case
@@ -116,9 +117,13 @@ def hears(kind: Any) -> None:
         await nap(loop, STEP * 6)
         loop.remove_reader(ours.fileno())
 
+    def speak() -> None:
+        with suppress(OSError):  # the loop has failed, and the sockets are closed
+            theirs.send(b"x")
+
     with ours, theirs:
         sent = time.monotonic() + STEP
-        timer = threading.Timer(STEP, theirs.send, [b"x"])
+        timer = threading.Timer(STEP, speak)
         timer.start()
         in_time(lambda: loop.run(main()), "a nap with somebody to hear")
         timer.join()

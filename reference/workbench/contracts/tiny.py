@@ -19,6 +19,7 @@ PATIENCE = 1.0  # seconds for one answer
 IDLE = 0.25  # seconds in which nobody asks
 SHORT = b"GET / HTTP/1.1\r\n\r\n"
 MANY = 300_000  # short requests: their answers fit into no buffer
+ASKS, PAUSE = 25, 0.01
 READS_NOTHING = 0.4  # seconds in which a server has taken nothing more: it does not read on
 
 
@@ -65,7 +66,9 @@ def slow_reader(serve: Any) -> None:
         other.connect(server.address)
         pour(other, SHORT * MANY)
         with socket.create_connection(server.address) as sock:
-            answered(sock, "a client beside one that does not read got no answer")
+            for _ in range(ASKS):  # while the server works through all that was poured
+                answered(sock, "a client beside one that does not read got no answer")
+                time.sleep(PAUSE)
 
 
 def pour(sock: socket.socket, data: bytes) -> None:

@@ -1,0 +1,115 @@
+"""★★ add-sleep: time, for a loop that has only sockets.
+
+Given is a loop that runs tasks and waits for sockets. Write three methods of it:
+
+``call_later(seconds, callback, *arguments)`` keeps a call in ``timers`` until it is due. Two for
+the same moment are called in the order in which they came. ``self.time()`` is the clock.
+
+``run_once()`` is one round. Wait in ``self.selector.select(timeout)``: not at all when somebody is
+ready, else until the next timer is due, and without a limit (None) when there is no timer. Then put
+the calls of the sockets that have something (``key.data``) and of the timers that are due into
+``ready``, and call all who were ready, once.
+
+``sleep(seconds)``, a coroutine, waits some time. ``sleep(0)`` gives the others a turn.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from selectors import EVENT_READ, DefaultSelector
+from typing import Any
+
+
+class Future:
+    """A result that is not there yet."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop, self.done, self.result = loop, False, None
+        self.callbacks: list[Callable[[Any], object]] = []
+
+    def __await__(self) -> Generator[Future, None, Any]:
+        """Yield until done."""
+        if not self.done:
+            yield self
+        return self.result
+
+    def set_result(self, result: Any) -> None:
+        """Be done."""
+        self.done, self.result = True, result
+        for callback in self.callbacks:
+            self.loop.call_soon(callback, self)
+
+
+class Task(Future):
+    """A coroutine that the loop runs."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], loop: Loop) -> None:
+        super().__init__(loop)
+        self.coroutine = coroutine
+        loop.call_soon(self.step)
+
+    def step(self, awaited: Future | None = None) -> None:
+        """Run it to its next wait, or to its end."""
+        try:
+            future = self.coroutine.send(None)
+        except StopIteration as end:
+            self.set_result(end.value)
+        else:
+            future.callbacks.append(self.step)
+
+
+class Loop:
+    """Run what is due, wait for sockets and for time, and again."""
+
+    def __init__(self) -> None:
+        self.ready: deque[Callable[[], object]] = deque()
+        self.timers: list[Any] = []
+        self.numbers = itertools.count()
+        self.selector: Any = DefaultSelector()
+
+    def time(self) -> float:
+        """Return the time, in seconds since some moment."""
+        return time.monotonic()
+
+    def call_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call it in the next round."""
+        self.ready.append(partial(callback, *arguments))
+
+    def add_reader(self, fd: int, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call it in each round in which the socket has something to read."""
+        self.selector.register(fd, EVENT_READ, partial(callback, *arguments))
+
+    def remove_reader(self, fd: int) -> None:
+        """Call nothing any more."""
+        self.selector.unregister(fd)
+
+    def create_task(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
+        """Run a coroutine beside the others."""
+        return Task(coroutine, self)
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run until the coroutine ends."""
+        main = self.create_task(coroutine)
+        while not main.done:
+            self.run_once()
+        return main.result
+
+    def call_later(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call it after ``seconds``."""
+        # YOUR CODE HERE
+        raise NotImplementedError("your turn")
+
+    def run_once(self) -> None:
+        """Wait, and give everybody who is due one turn."""
+        # YOUR CODE HERE
+        raise NotImplementedError("your turn")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait some time, while others run."""
+        # YOUR CODE HERE
+        raise NotImplementedError("your turn")

@@ -1,0 +1,23 @@
+"""★ round-robin: give generators their turns, one after the other.
+
+Write ``round_robin(generators)``. It lets each generator run to its next ``yield``, in the order in
+which they are given, then each to its next one, and again, until all have ended. One that has ended
+leaves the round. What a generator yields does not matter.
+
+It returns a list of what the generators returned, in the order in which they were given. An error
+in a generator comes out of ``round_robin``.
+
+The check writes down who had a turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from typing import Any
+
+
+def round_robin(generators: Iterable[Generator[Any, None, Any]]) -> list[Any]:
+    """Run generators in turns; return their results."""
+    # YOUR CODE HERE
+    raise NotImplementedError("your turn")

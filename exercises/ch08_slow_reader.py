@@ -1,0 +1,55 @@
+"""★★ slow-reader: a server of callbacks that a client who does not read cannot stop.
+
+``serve`` is the chapter's third server, and welcomes clients. Write ``Client``, whose socket does
+not block. ``hear`` is called when there is something to read: answer it, as ``answers`` says.
+``send`` takes what it can; keep the rest, and let the selector tell when there is room again.
+
+A client that leaves, by an end or by a reset (an OSError), is unregistered and closed. When nobody
+asks and nothing is left to send, the selector sleeps.
+
+The check asks a lot and reads nothing, reads late and counts every byte, resets, and looks at the
+clock of your thread.
+"""
+
+from __future__ import annotations
+
+import socket
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, DefaultSelector
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
+
+
+def answers(buf: bytes) -> tuple[bytes, bytes]:
+    """Return one answer for each whole head, and the bytes that are left."""
+    *heads, rest = buf.split(b"\r\n\r\n")
+    return ANSWER * len(heads), rest
+
+
+class Client:
+    """One client: what has come from it, and what it has yet to get."""
+
+    def __init__(self, sock: socket.socket, selector: BaseSelector) -> None:
+        self.sock, self.selector = sock, selector
+        self.buf = b""  # the beginning of its next request
+        self.out = bytearray()  # of the answers: what the network did not take yet
+        selector.register(sock, EVENT_READ, self.turn)
+
+    def turn(self, events: int) -> None:
+        """Do what the selector says that can be done."""
+        # YOUR CODE HERE
+        raise NotImplementedError("your turn")
+
+
+def serve(listener: socket.socket) -> None:
+    """Welcome clients, and give each its turns."""
+    selector = DefaultSelector()
+
+    def welcome(events: int) -> None:
+        sock, _ = listener.accept()
+        sock.setblocking(False)
+        Client(sock, selector)
+
+    selector.register(listener, EVENT_READ, welcome)
+    while True:
+        for key, events in selector.select():
+            key.data(events)
