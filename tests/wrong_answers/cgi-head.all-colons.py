@@ -1,0 +1,23 @@
+# trips: a colon in the value
+from __future__ import annotations
+
+
+def read_output(printed: bytes) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return status, headers and body."""
+    status, headers = "", []
+    while True:
+        line, newline, printed = printed.partition(b"\n")
+        if not newline:
+            raise ValueError("the head has no end")
+        text = line.removesuffix(b"\r").decode("latin-1")
+        if not text:
+            break
+        name, value = text.split(":")
+        if " " in name:
+            raise ValueError("no field")
+        if name.lower() == "status":
+            status = value.strip()
+        else:
+            headers.append((name, value.strip()))
+    moved = any(name.lower() == "location" for name, _ in headers)
+    return status or ("302 Found" if moved else "200 OK"), headers, printed
