@@ -37,16 +37,20 @@ class End:
 
 @dataclass
 class Farewell:
-    """The end of a server. ``shut`` is when the door was found shut, ``signals`` when told."""
+    """The end of a server. ``signals`` and ``shut`` are when it was told, and when its door was.
+
+    ``cut`` names who had no answer when the second signal came.
+    """
 
     ends: dict[str, End]
     signals: list[float] = field(default_factory=list)
+    cut: set[str] = field(default_factory=set)
     shut: float | None = None
     ended: float | None = None
 
     def picture(self, title: str = "A server is told to stop", before: float = 0.1) -> Picture:
         """Draw who waited for what, from ``before`` seconds ahead of the signal on."""
-        rows = [row for name, end in self.ends.items() for row in _rows(name, end, before)]
+        rows = [row for name, end in self.ends.items() for row in self._rows(name, end, before)]
         shut = (self.shut or 0.0) + before
         last = (self.ended or PATIENCE) + before
         rows.append(Span("newcomer", 0.0, shut, "", "-"))
@@ -55,12 +59,13 @@ class Farewell:
         marks = [(at + before, f"SIGTERM {n}") for n, at in enumerate(self.signals, 1)]
         return spans(rows, marks, title)
 
-
-def _rows(name: str, end: End, before: float) -> list[Span]:
-    last = (end.closed if end.closed is not None else PATIENCE) + before
-    if end.said:
-        return [Span(name, 0.0, last, "has its answer", "-")]
-    return [Span(name, 0.0, last, "closed, no word", ".")]
+    def _rows(self, name: str, end: End, before: float) -> list[Span]:
+        last = (end.closed if end.closed is not None else PATIENCE) + before
+        if end.said:
+            return [Span(name, 0.0, last, "waits, has its answer", "-")]
+        if name in self.cut:
+            return [Span(name, 0.0, last, "waits, is cut off", "-")]
+        return [Span(name, 0.0, last, "idle, then closed", ".")]
 
 
 def farewell(
@@ -81,6 +86,7 @@ def farewell(
         if told.shut is None and not _is_open(server.address):
             told.shut = time.monotonic() - began
         if second and told.ends[second].closed is not None and len(told.signals) == 1:
+            told.cut = {name for name, end in told.ends.items() if end.closed is None}
             _tell(server, told, began)
         if _has_ended(server.pid):
             told.ended = time.monotonic() - began

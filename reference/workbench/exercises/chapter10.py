@@ -27,9 +27,9 @@ HASTY = Timeouts(graceful=0.1, drain=0.0, startup=1.0, shutdown=1.0)
 
 
 def falls_to(count: Callable[[], int], wanted: int, when: str) -> None:
-    """Wait for a number to be reached, for as long as a client would."""
+    """Wait a while for a number to be reached."""
     pause = threading.Event()
-    for _ in range(int(PATIENCE / 0.01)):
+    for _ in range(50):
         if count() == wanted:
             return
         pause.wait(0.01)
@@ -325,7 +325,7 @@ OPEN_AND_CLOSE = Exercise(
 
 # --- find-the-blocking-call -------------------------------------------------------------------
 
-BLOCKED = 0.2  # seconds
+BLOCKED = 0.15  # seconds
 
 
 def made(catalogue: Any) -> Any:
@@ -353,7 +353,7 @@ async def measured(catalogue: Any, work: Coroutine[Any, Any, Any]) -> float:
 
 
 async def heart_is_late(catalogue: Any) -> None:
-    """The work holds the loop for 0.2 s."""
+    """The work holds the loop for a while."""
     late = await measured(catalogue, holds())
     if not 0.6 * BLOCKED < late < BLOCKED + 1.0:
         raise Broken(
@@ -366,14 +366,16 @@ async def heart_is_late(catalogue: Any) -> None:
 async def heart_is_free(catalogue: Any) -> None:
     """The work awaits; and the heart has ended with it."""
     held = await measured(catalogue, holds())
-    free = await measured(catalogue, asyncio.sleep(BLOCKED))
-    if free > 0.6 * held:
-        raise Broken(
-            f"for work that awaits lag() says {free:.3f} s, for work that holds {held:.3f}"
-        )
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    if left:
-        raise Broken("the heart still beats when lag() has returned")
+    for _ in range(3):  # somebody else may have taken the processor from us
+        free = await measured(catalogue, asyncio.sleep(BLOCKED))
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            raise Broken("the heart still beats when lag() has returned")
+        if free < 0.6 * held:
+            return
+    raise Broken(
+        f"for work that awaits lag() says {free:.3f} s, for work that holds the loop {held:.3f}"
+    )
 
 
 def asked(catalogue: Any, number: int) -> float:
@@ -395,13 +397,19 @@ def asked(catalogue: Any, number: int) -> float:
 
 
 def four_at_once(catalogue: Any) -> None:
-    """Four clients ask in the same moment."""
-    one = min(asked(catalogue, 1) for _ in range(2))
-    four = min(asked(catalogue, 4) for _ in range(2))
-    if four > 2.2 * one:
-        raise Broken(
-            f"one answer takes {one:.2f} s, four at once take {four:.2f} s: one after the other"
-        )
+    """Four clients ask in the same moment.
+
+    One after the other they can never be faster than four times what the library waits, however
+    idle the machine; side by side they are slower than 2.5 times only when it is very busy.
+    """
+    one = asked(catalogue, 1)
+    for _ in range(4):
+        four = asked(catalogue, 4)
+        if four < 2.5 * library.FAR:
+            return
+        if four > 3.9 * library.FAR:
+            break
+    raise Broken(f"one answer takes {one:.2f} s, four at once take {four:.2f} s")
 
 
 FIND_THE_BLOCKING_CALL = Exercise(

@@ -25,7 +25,7 @@ from workbench.exercises.coroutines import kind
 from workbench.places import place_of_thread
 from workbench.running import Server, running
 
-PATIENCE = 1.2  # seconds for one answer
+PATIENCE = 0.8  # seconds for one answer
 LOOKS = 8  # at a thread, before it is said to be stuck
 
 
