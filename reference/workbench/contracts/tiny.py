@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..duel import served
@@ -21,6 +23,20 @@ SHORT = b"GET / HTTP/1.1\r\n\r\n"
 MANY = 300_000  # short requests: their answers fit into no buffer
 ASKS, PAUSE = 25, 0.01
 READS_NOTHING = 0.4  # seconds in which a server has taken nothing more: it does not read on
+
+
+@contextmanager
+def serving(serve: Any) -> Iterator[tuple[Any, Any]]:
+    """Serve by a learner's function; what fails then is told with the server's last words."""
+    with served(serve) as (server, clock):
+        try:
+            yield server, clock
+        except (Broken, OSError) as error:
+            problem = getattr(error, "problem", str(error))
+            if not server.log:
+                raise
+            problem += f"; your server has ended, and its last words are: {server.log[-1]}"
+            raise Broken(problem, sent=getattr(error, "sent", None)) from None
 
 
 def answered(sock: socket.socket, problem: str) -> None:
@@ -40,7 +56,7 @@ def answered(sock: socket.socket, problem: str) -> None:
 @case("tiny", "a silent client", "RFC 9112 §9.5", 8)
 def silent(serve: Any) -> None:
     """A client that sends half a head and then nothing holds up nobody."""
-    with served(serve) as (server, _), socket.create_connection(server.address) as other:
+    with serving(serve) as (server, _), socket.create_connection(server.address) as other:
         other.sendall(REQUEST[:20])
         with socket.create_connection(server.address) as sock:
             answered(sock, "a client beside a silent one got no answer")
@@ -49,7 +65,7 @@ def silent(serve: Any) -> None:
 @case("tiny", "nobody asks", "", 8)
 def nobody_asks(serve: Any) -> None:
     """A server that nobody asks takes no processor time."""
-    with served(serve) as (server, clock), socket.create_connection(server.address) as sock:
+    with serving(serve) as (server, clock), socket.create_connection(server.address) as sock:
         answered(sock, "the first request got no answer")
         used = clock.read()
         time.sleep(IDLE)  # nothing happens, so there is nothing to wait for
@@ -61,7 +77,7 @@ def nobody_asks(serve: Any) -> None:
 @case("tiny", "a slow reader", "RFC 9112 §9.5", 8)
 def slow_reader(serve: Any) -> None:
     """A client that asks and asks, and reads nothing, holds up nobody and ends nothing."""
-    with served(serve) as (server, _), socket.socket() as other:
+    with serving(serve) as (server, _), socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         other.connect(server.address)
         pour(other, SHORT * MANY)

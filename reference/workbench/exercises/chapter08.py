@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import Any
 
 from workbench.contracts import Broken, tiny
-from workbench.duel import served
 from workbench.exercises.coroutines import Watched, awaitable
 from workbench.exercises.model import Exercise, Point
 from workbench.exercises.talking import same
@@ -140,7 +139,7 @@ CALM = 0.04  # seconds in which a server's thread has done nothing: it has done 
 
 def ordinary(serve: Any) -> None:
     """One request, then two in one piece, then the end."""
-    with served(serve) as (server, _), socket.create_connection(server.address, 1) as sock:
+    with tiny.serving(serve) as (server, _), socket.create_connection(server.address, 1) as sock:
         tiny.answered(sock, "the first request got no answer")
         sock.sendall(tiny.REQUEST * 2)
         came = b""
@@ -162,7 +161,7 @@ def receive(sock: socket.socket, what: str) -> bytes:
 
 def every_byte(serve: Any) -> None:
     """All is asked, and then all is read."""
-    with served(serve) as (server, clock), socket.socket() as sock:
+    with tiny.serving(serve) as (server, clock), socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.connect(server.address)
         sock.settimeout(1.0)
@@ -197,7 +196,10 @@ def settle(clock: Any, most: float = 2.0) -> None:
 
 def after_all(serve: Any) -> None:
     """A client has got a lot, late, and asks no more; the server rests."""
-    with served(serve) as (server, clock), socket.create_connection(server.address, 1) as sock:
+    with (
+        tiny.serving(serve) as (server, clock),
+        socket.create_connection(server.address, 1) as sock,
+    ):
         data = tiny.SHORT * 30_000
         pouring = threading.Thread(target=pour, args=(sock, data), daemon=True)
         pouring.start()
@@ -216,7 +218,7 @@ def after_all(serve: Any) -> None:
 
 def resets(serve: Any) -> None:
     """One client resets in the middle of a lot; another one asks afterwards."""
-    with served(serve) as (server, _):
+    with tiny.serving(serve) as (server, _):
         with socket.create_connection(server.address) as other:
             tiny.answered(other, "the first request got no answer")
             other.sendall(tiny.SHORT * 500)
