@@ -177,6 +177,7 @@ def variables_of(request, **options):
 
 
 def test_the_variables_of_a_request():
+    """RFC 3875 §4.1: the meta-variables."""
     variables = variables_of(POST.replace(b"/posts?", b"/caf%C3%A9%2Fx?"), script_name="/board")
     wanted = {
         "GATEWAY_INTERFACE": "CGI/1.1",
@@ -202,11 +203,13 @@ def test_nothing_of_our_own_environment_gets_in(monkeypatch):
 
 @pytest.mark.parametrize("field", [b"Proxy: http://evil.example", b"Authorization: Basic YTpi"])
 def test_what_must_not_get_in(field):
+    """RFC 3875 §4.1.18: what carries authentication; and httpoxy."""
     request = POST.replace(b"Content-Type", field + b"\r\nContent-Type")
     assert not {"HTTP_PROXY", "HTTP_AUTHORIZATION"} & set(variables_of(request))
 
 
 def test_a_chunked_body_has_a_length_for_the_program():
+    """RFC 3875 §4.2: CONTENT_LENGTH is that of the body without its transfer coding."""
     assert answer(python(SAY), CHUNKED) == WANTED
     variables = variables_of(CHUNKED)
     assert variables["CONTENT_LENGTH"] == "5"
@@ -254,6 +257,7 @@ def test_https_is_told_in_the_usual_way():
     ],
 )
 def test_a_head(output, status, headers):
+    """RFC 3875 §6.2, §6.3: documents and redirects; §7.2: both line ends."""
     stream = io.BytesIO(output + b"\nthe body: all of it")
     assert read_head(stream.readline) == (status, headers)
     assert stream.read() == b"\nthe body: all of it"
@@ -276,6 +280,7 @@ def test_a_head(output, status, headers):
     ],
 )
 def test_no_head(output):
+    """RFC 3875 §6.3: one CGI field at least, each once at most; §6.2.2 is left out."""
     with pytest.raises(ApplicationError):
         read_head(io.BytesIO(output).readline)
 
@@ -306,7 +311,7 @@ def test_what_a_program_says_about_its_failure_is_in_the_log():
 
 def test_a_program_that_dies_on_the_way_leaves_a_broken_response():
     script = "print('Content-Type: text/plain\\n\\nhalf', flush=True)\nraise SystemExit(3)"
-    with pytest.raises(CUT, match="half|5 bytes read"):
+    with pytest.raises(CUT, match=r"half|5 bytes read"):
         answer(python(script))
 
 

@@ -1,7 +1,7 @@
 """What happened when, from CGI to today: dates that can be looked up, and a picture of them.
 
-Each date is the one that its source gives for itself; where two documents give two, the notebook
-says so. Nothing else is known here.
+Each date is the one that its source gives for itself; where a document gives two, the notebook says
+so. Nothing else is known here.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ EVENTS = (
     Event("2020-08-04", "ASGI 3", "Django 3.1: async views", "Django 3.1 release notes"),
     Event("2024-06-05", "ASGI 3", "HTTP & WebSocket 2.5", "that document, Version"),
 )
+ORANGE_TEXT = "#9C5A00"  # orange is too light to read
 COLOURS = {"CGI": GREY, "WSGI": BLUE, "ASGI 1": RED, "ASGI 2": ORANGE, "ASGI 3": GREEN}
 MARKERS = {"CGI": "s", "WSGI": "o", "ASGI 1": "v", "ASGI 2": "D", "ASGI 3": "^"}
 FIRST, LAST = 1993, 2025
@@ -90,7 +91,8 @@ def _draw_event(axes: Any, event: Event, at: float, row: float) -> None:
     mono = {"family": "DejaVu Sans Mono", "fontsize": 8, "va": "center"}
     axes.text(WORDS, row, event.when, color=GREY, **mono)
     axes.plot(WORDS + 1.02, row, marker=MARKERS[event.form], color=colour, markersize=5)
-    axes.text(WORDS + 1.14, row, event.form, fontsize=9.5, weight="bold", va="center", color=colour)
+    axes.text(WORDS + 1.14, row, event.form, fontsize=9.5, weight="bold", va="center",
+              color=ORANGE_TEXT if colour == ORANGE else colour)  # fmt: skip
     axes.text(WORDS + 1.82, row, event.what, fontsize=9.5, va="center")
     source = textwrap.shorten(event.source, 40)
     axes.text(WORDS + 4.6, row, source, fontsize=8.5, va="center", color=GREY, style="italic")
