@@ -53,17 +53,35 @@ def application(app: Any, name: str) -> Any:
 
 @contextmanager
 def serving(app: Any, **how: Any) -> Iterator[Served]:
-    """Run an application on our server. ``how`` is for `workbench.running.running`."""
-    before = set(threading.enumerate())
-    with quiet_loops(), running(app, patience=1.0, **how) as server, ExitStack() as stack:
+    """Run an application on our server. ``how`` is for `workbench.running.running`.
+
+    What the application raises is raised at the end of the block: it says more than a 500. An
+    OSError does not count: it tells that a client has left, or that a resource cannot be had.
+    """
+    before, errors = set(threading.enumerate()), list[Exception]()
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except OSError:
+            raise
+        except Exception as error:
+            if scope["type"] == "http" or not isinstance(error, AssertionError):
+                errors.append(error)  # an assert about the scope is how an app knows no lifespan
+            raise
+
+    with quiet_loops(), running(watched, patience=1.0, **how) as server, ExitStack() as stack:
         try:
             yield Served(server, stack)
         except Broken as broken:
-            raise _with_place(broken, before) from None
+            if not errors:
+                raise _with_place(broken, before) from None
         finally:
             for thread in _servers(before):
                 if _holds_the_loop(thread):
                     stuck.end(thread)
+    if errors:
+        raise errors[0]
 
 
 @contextmanager
