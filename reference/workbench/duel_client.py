@@ -15,7 +15,7 @@ import time
 
 REQUEST = b"GET /posts HTTP/1.1\r\nHost: board.example\r\n\r\n"
 TIMES, PAUSE = 12, 0.008  # how often the calm one asks, and the seconds in between
-CALM = 0.15  # seconds that it waits for an answer; then it gives up
+CALM = 0.25  # seconds that it waits for an answer; then it gives up
 MOST = 6.0  # seconds that the greedy one goes on, at most
 
 

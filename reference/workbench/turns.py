@@ -1,5 +1,7 @@
 """Who had the loop when: one column for each turn, one row for each coroutine.
 
+Where time passes between two turns, there is a column in which nobody has the loop.
+
     turns = Turns(loop.time)
     loop.run(turns("main", main()))     # main() wraps what it starts: turns("A", a())
     turns.picture("Three sleeps")
@@ -12,6 +14,7 @@ clock that jumps the picture is the same every time.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Sequence
+from itertools import pairwise
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -121,7 +124,7 @@ def _told(turn: Turn) -> str:
 
 
 class Wait(NamedTuple):
-    """A stretch of columns in which a coroutine waits, both ends left out."""
+    """The columns in which a coroutine waits, the first and the last."""
 
     who: str
     first: int
@@ -129,15 +132,23 @@ class Wait(NamedTuple):
     what: str
 
 
+def _columns(turns: Sequence[Turn]) -> list[int]:
+    """Give each turn its column."""
+    passes = [False, *(after.at != before.at for before, after in pairwise(turns))]
+    return [number + sum(passes[: number + 1]) for number in range(len(turns))]
+
+
 def _waits(turns: Sequence[Turn]) -> list[Wait]:
     found = []
+    columns = _columns(turns)
     for number, turn in enumerate(turns):
         if turn.how != WAITS:
             continue
         later = (n for n in range(number + 1, len(turns)) if turns[n].who == turn.who)
-        last = next(later, len(turns)) - 1
-        if last > number:
-            found.append(Wait(turn.who, number + 1, last, turn.what))
+        woken = next(later, None)
+        last = columns[-1] if woken is None else columns[woken] - 1
+        if last > columns[number]:
+            found.append(Wait(turn.who, columns[number] + 1, last, turn.what))
     return found
 
 
@@ -149,9 +160,10 @@ def _times(turns: Sequence[Turn]) -> list[str]:
     """Write the time above each column, where there is a clock; only where it has changed."""
     if not any(turn.at for turn in turns):
         return []
-    before, said = None, []
-    for turn in turns:
-        said.append("" if turn.at == before else f"{turn.at:.3g} s")
+    said = [""] * (_columns(turns)[-1] + 1)
+    before = None
+    for column, turn in zip(_columns(turns), turns, strict=True):
+        said[column] = "" if turn.at == before else f"{turn.at:.3g} s"
         before = turn.at
     return said
 
@@ -165,8 +177,9 @@ def _text(turns: Sequence[Turn], title: str) -> str:
     lines = [title]
     if times := _times(turns):
         lines.append((f"{'time':<{names}}" + "".join(f"{at:<{COLUMN}}" for at in times)).rstrip())
+    columns = _columns(turns)
     for who in _people(turns):
-        row = [" "] * (COLUMN * len(turns))
+        row = [" "] * (COLUMN * (columns[-1] + 1))
         for wait in _waits(turns):
             if wait.who == who:
                 start, end = wait.first * COLUMN, (wait.last + 1) * COLUMN - 1
@@ -174,7 +187,7 @@ def _text(turns: Sequence[Turn], title: str) -> str:
                 row[start:end] = label.center(end - start, "~")[: end - start]
         for number, turn in enumerate(turns):
             if turn.who == who:
-                start = number * COLUMN
+                start = columns[number] * COLUMN
                 sign = f"{'!' if turn.thrown else ' '}██{SIGNS[turn.how]}"
                 row[start : start + len(sign)] = sign
                 if turn.how == WAITS:
@@ -190,21 +203,23 @@ ROW, HEAD, LEFT = 0.46, 0.72, 1.05  # inches
 
 def _draw(turns: Sequence[Turn], title: str) -> Figure:
     people = _people(turns)
-    wide = min(0.72, 8.1 / max(len(turns), 1))
-    axes = sheet(HEAD + ROW * len(people) + 0.34, LEFT + wide * max(len(turns), 9) + 0.2)
+    columns = _columns(turns)
+    count = columns[-1] + 1 if turns else 1
+    wide = min(0.72, 8.1 / count)
+    axes = sheet(HEAD + ROW * len(people) + 0.34, LEFT + wide * max(count, 9) + 0.2)
     axes.text(0.1, 0.2, title, fontsize=11, va="center")
     rows = {who: HEAD + ROW * (number + 0.5) for number, who in enumerate(people)}
     for who, y in rows.items():
         axes.text(0.1, y, who, fontsize=9.5, va="center")
-        axes.plot((LEFT, LEFT + wide * len(turns)), (y, y), color="#DDDDDD", linewidth=0.8)
+        axes.plot((LEFT, LEFT + wide * count), (y, y), color="#DDDDDD", linewidth=0.8)
     for wait in _waits(turns):
         left, width = LEFT + wide * wait.first, wide * (wait.last + 1 - wait.first)
         _bar(axes, left, rows[wait.who], width, PALE, "////")
         ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         axes.text(left + width / 2, rows[wait.who], wait.what, fontsize=8.5, ha="center",
                   va="center", bbox=ground)  # fmt: skip
-    for number, turn in enumerate(turns):
-        _draw_turn(axes, turn, LEFT + wide * number, wide, rows[turn.who])
+    for column, turn in zip(columns, turns, strict=True):
+        _draw_turn(axes, turn, LEFT + wide * column, wide, rows[turn.who])
     for number, at in enumerate(_times(turns)):
         axes.text(LEFT + wide * number, HEAD - 0.16, at, fontsize=8.5, color=GREY)
     legend = _legend(turns).translate(str.maketrans("█~.", "■▨●"))
