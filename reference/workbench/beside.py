@@ -51,8 +51,8 @@ def _told(x: Rows, lane: str) -> list[list[Happening]]:
 
 
 def _stage(row: Happening) -> int:
-    """Return the stage of a row; a list that is returned is the content of the answer."""
-    if row.label == "return" and row.detail.startswith(("list", "tuple")):
+    """Return the stage of a row; what a WSGI application returns is the content of the answer."""
+    if row.label == "return" and row.detail:
         return 3
     found: Sequence[int] = [number for number, names in enumerate(STAGES) if row.label in names]
     return found[0] if found else 0

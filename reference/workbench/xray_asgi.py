@@ -183,8 +183,15 @@ class _Client:
     # ------------------------------------------------------------ handmade.async_wire.Transport
 
     def get_extra_info(self, name: str) -> Any:
-        """Return the client's address."""
-        return CLIENT if name == "peername" else None
+        """Return the client's address; as its socket, something that takes options."""
+        return {"peername": CLIENT, "socket": self}.get(name)
+
+    def setsockopt(self, *options: Any) -> None:
+        """Take no options: there is no TCP here."""
+
+    def is_closing(self) -> bool:
+        """Tell whether it is closed."""
+        return self._closed
 
     def write(self, data: bytes) -> None:
         """Take all of it at once."""

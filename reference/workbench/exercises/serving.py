@@ -22,7 +22,7 @@ from workbench.contracts import Broken
 from workbench.contracts.wire import Wire
 from workbench.exercises import stuck
 from workbench.exercises.coroutines import kind
-from workbench.places import place_of_thread
+from workbench.places import is_the_learners, place_of_thread
 from workbench.running import Server, running
 
 PATIENCE = 0.8  # seconds for one answer
@@ -52,11 +52,13 @@ def application(app: Any, name: str) -> Any:
 
 
 @contextmanager
-def serving(app: Any, **how: Any) -> Iterator[Served]:
+def serving(app: Any, tolerant: bool = False, **how: Any) -> Iterator[Served]:
     """Run an application on our server. ``how`` is for `workbench.running.running`.
 
     What the application raises is raised at the end of the block: it says more than a 500. An
     OSError does not count: it tells that a client has left, or that a resource cannot be had.
+    ``tolerant``: nor do others, for a check provokes them; only where something is broken, the
+    error of a line of the learner's is raised instead.
     """
     before, errors = set(threading.enumerate()), list[Exception]()
 
@@ -74,14 +76,24 @@ def serving(app: Any, **how: Any) -> Iterator[Served]:
         try:
             yield Served(server, stack)
         except Broken as broken:
-            if not errors:
+            told = [error for error in errors if not tolerant or _is_their_own(error)]
+            if not told:
                 raise _with_place(broken, before) from None
+            raise told[0] from broken
         finally:
             for thread in _servers(before):
                 if _holds_the_loop(thread):
                     stuck.end(thread)
-    if errors:
+    if errors and not tolerant:
         raise errors[0]
+
+
+def _is_their_own(error: BaseException) -> bool:
+    """Tell an error of the learner's code from one of the application that a check brought."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and is_the_learners(trace.tb_frame.f_code.co_filename)
 
 
 @contextmanager

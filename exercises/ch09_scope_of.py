@@ -1,0 +1,34 @@
+"""★ scope-of: build the scope of a request.
+
+Write ``scope_of(request, client, server)``. ``request`` is what the engine gives, all of it bytes:
+``request.method``, ``request.target``, ``request.version`` (``b"1.1"``), and ``request.fields``,
+pairs whose names are in lower case already. ``client`` and ``server`` are pairs of host and port.
+Return the scope, a dict with these keys:
+
+- ``type`` and ``scheme``, both "http"; ``root_path``, the empty text
+- ``asgi``: a dict with ``version`` "3.0" and ``spec_version`` "2.5"
+- ``http_version`` and ``method`` as text
+- ``path``: text, percent-decoded as UTF-8; bytes that are no UTF-8 must not raise
+- ``raw_path``: the path's bytes as they came
+- ``query_string``: the bytes behind the first question mark
+- ``headers``: a new list of the fields
+- ``client`` and ``server``
+
+The target is a path, with a query or without. The check calls your function, then lets a server use
+it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from handmade.events import Request
+
+
+def scope_of(
+    request: Request, client: tuple[str, int] | None, server: tuple[str, int] | None
+) -> dict[str, Any]:
+    """Return what an ASGI application is told about a request."""
+    # YOUR CODE HERE
+    raise NotImplementedError("your turn")
