@@ -43,6 +43,9 @@ from handmade.history_server import ThroughLayer
 from handmade.wsgi_in_asgi import WsgiInAsgi
 from workbench.board import asgi as board_asgi
 from workbench.board import wsgi as board_wsgi
+from workbench.costs import costs
+from workbench.eras import EVENTS, eras
+from workbench.forms import five_forms
 from workbench.running import running
 
 POST = (
@@ -734,3 +737,39 @@ def test_what_either_call_raises_comes_out():
             await double_from_single(say_single)({"type": "websocket"})(None, None)
 
     asyncio.run(main())
+
+
+# --- What the chapter looks with --------------------------------------------------------------
+
+
+def test_the_five_forms_are_recorded_alike_every_time():
+    forms = {"wsgi": say_wsgi, "consumer": say_channels, "double": SayDouble, "single": say_single}
+    first, second = (five_forms(cgi=python(SAY), **forms) for _ in range(2))
+    assert repr(first) == repr(second)
+    assert repr(first).count("http.request") == 2 + 2
+    assert first._repr_png_().startswith(b"\x89PNG")
+
+
+def test_what_a_form_raises_in_its_recording_comes_out():
+    async def fails(scope, receive, send):
+        raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        five_forms(
+            cgi=python(SAY), wsgi=say_wsgi, consumer=say_channels, double=SayDouble, single=fails
+        )
+
+
+def test_the_dates_are_in_order():
+    assert [event.year for event in EVENTS] == sorted(event.year for event in EVENTS)
+    assert eras()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_costs_are_compared_by_cpu_time_not_by_waiting():
+    async def wait():
+        await asyncio.sleep(0.02)
+
+    calls = {"waits": (wait, 2), "works": (lambda: sum(range(200_000)), 2)}
+    found = asyncio.run(costs(calls, rounds=3))
+    assert found.ratio("works", "waits") > 1
+    assert "× 1.0" in repr(found.picture("Costs"))

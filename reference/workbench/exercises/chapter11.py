@@ -15,7 +15,7 @@ from workbench.contracts import Broken
 from workbench.contracts.probes import raw
 from workbench.contracts.wire import Wire, request
 from workbench.exercises.coroutines import Watched, awaitable, none_forgotten, within
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Point, Slip
 from workbench.exercises.serving import PATIENCE, Served, serving
 from workbench.exercises.talking import same
 from workbench.running import running
@@ -32,7 +32,7 @@ def reads(printed: bytes, status: str, *headers: tuple[str, str], body: bytes = 
     def run(read_output: Any) -> None:
         found = read_output(printed)
         if not isinstance(found, tuple) or len(found) != 3:
-            raise Broken(f"read_output returns (status, headers, body); yours returned {found!r}")
+            raise Slip(f"read_output returns (status, headers, body); yours returned {found!r}")
         wanted = (status, list(headers), body)
         for name, got, right in zip(("status", "headers", "body"), found, wanted, strict=True):
             if name == "headers" and isinstance(got, list):
@@ -208,6 +208,7 @@ CGI_HEAD = Exercise(
 
 # --- asgi2-to-asgi3 ---------------------------------------------------------------------------
 
+PROMPT = 0.6  # seconds for an application that has nothing to wait for
 LEGACY = "ASGI Specification 3.0, Legacy Applications"
 SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
 START = {
@@ -282,9 +283,9 @@ def adapted(to_asgi3: Any, app: Any) -> Any:
         raise Broken(f"to_asgi3 returns an application; yours returned {got}: is it a plain `def`?")
 
     async def called(scope: Any, receive: Any, send: Any) -> None:
-        await awaitable(
-            single(scope, receive, send), "your application, called with scope, receive and send,"
-        )
+        call = single(scope, receive, send)
+        what = "your application, called with scope, receive and send,"
+        await within(PROMPT, awaitable(call, what), "the end of your application")
 
     return called
 
@@ -733,7 +734,7 @@ CHANNEL_LAYER = Exercise(
         (HIGH_WATER_LIMIT in uvicorn/protocols/http/flow_control.py). Hypercorn has a queue for each
         request, asyncio.Queue with a limit of max_app_queue_size: a capacity, as you built it.
         """,
-    seconds=8.0,
+    seconds=4.0,
 )
 
 
