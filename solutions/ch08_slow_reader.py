@@ -1,8 +1,10 @@
 """★★ slow-reader: a server of callbacks that a client who does not read cannot stop.
 
-``serve`` is the chapter's third server, and welcomes clients. Write ``Client``, whose socket does
-not block. ``hear`` is called when there is something to read: answer it, as ``answers`` says.
-``send`` takes what it can; keep the rest, and let the selector tell when there is room again.
+``serve`` is the chapter's third server, and welcomes clients. Write ``Client.turn(events)``; the
+socket does not block. EVENT_READ in ``events``: there is something to read. Take at most 1000 bytes
+in one turn, and answer as ``answers`` says. EVENT_WRITE: there is room to send. ``send`` takes what
+it can; keep the rest in ``self.out``. By ``selector.modify(sock, events, self.turn)`` you say what
+you want to know of.
 
 A client that leaves, by an end or by a reset (an OSError), is unregistered and closed. When nobody
 asks and nothing is left to send, the selector sleeps.
