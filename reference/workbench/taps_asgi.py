@@ -15,7 +15,6 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import handmade.loop as by_hand
-from workbench.places import last_line
 from workbench.taps import bytes_told, count_told
 
 FREE = "free"  # who waits lets go of the loop
@@ -166,7 +165,7 @@ class AsgiTap:
             running = self._app(scope, call.receiver(receive), call.sender(send))
             await watched(_awaitable(running), call.app_waits, first_only=False)
         except BaseException as error:
-            call.note("application", "gateway", "raise", last_line(error), bad=True)
+            call.note("application", "gateway", "raise", _error_told(error), bad=True)
             raise
         call.note("application", "gateway", "return")
 
@@ -232,7 +231,7 @@ class _Call:
         try:
             return await watched(_awaitable(answer), waits)
         except Exception as error:
-            self.note("gateway", "application", "raise", last_line(error), bad=True)
+            self.note("gateway", "application", "raise", _error_told(error), bad=True)
             raise
         finally:
             self._inside.discard(task)
@@ -252,6 +251,10 @@ def _scope_told(scope: Any, keys: tuple[str, ...]) -> str:
         count_told(value, "header") if key == "headers" else f"{key} {_text(value)}"
         for key, value in shown.items()
     )
+
+
+def _error_told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _text(value: Any) -> str:
