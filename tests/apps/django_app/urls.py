@@ -13,7 +13,8 @@ from django.http import (
 )
 from django.shortcuts import redirect
 from django.template import engines
-from django.urls import path, reverse
+from django.urls import include, path, reverse
+from django.views import static
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -115,4 +116,6 @@ urlpatterns = [
     path("missing", missing),
     path("fail", fail),
     path("long", long),
+    path("async/", include("django_app.async_views")),
+    path("static/<path:path>", static.serve, {"document_root": Path(__file__).parent}),
 ]
