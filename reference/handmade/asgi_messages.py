@@ -86,7 +86,8 @@ def checked_headers(message: Message) -> Headers:
     """
     headers = message.get("headers", ())
     try:
-        return _checked(tuple(headers))
+        headers = tuple(headers)  # once: an iterator gives its pairs to nobody else
+        return _checked(headers)
     except TypeError:  # a list in it, which cannot be remembered; or no pairs at all
         return _checked(_pairs(headers))
 

@@ -81,7 +81,8 @@ def the_headers_of_a_response(server: Any) -> None:
 def any_pairs(server: Any) -> None:
     """Headers may be any iterable of pairs, tuples or lists, and may be left out."""
     pairs = [(b"x-a", b"1"), (b"x-b", b"2")]
-    for headers in (pairs, tuple(pairs), [list(pair) for pair in pairs], iter(pairs)):
+    lists = [list(pair) for pair in pairs]
+    for headers in (pairs, tuple(pairs), lists, iter(pairs), iter(lists)):
         message = {"type": "http.response.start", "status": 200, "headers": headers}
         got = ask(server, sends(message, body(b"x", more=False)), request())
         same(headers_of(got, "x-a", "x-b"), [("x-a", "1"), ("x-b", "2")], f"{headers!r}")

@@ -1,0 +1,160 @@
+"""Lifespan: start-up, state and shutdown, each in a server of its own (ASGI Lifespan 2.0)."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from .asking import Asking, Broken, Live, expect, request, same
+from .model import check
+from .targets import CannotStart
+
+lifespan = partial(check, group="lifespan", interface="asgi")
+OWN = ("probe", "own")
+SCOPE = "ASGI Lifespan 2.0, Scope"
+STARTUP = "ASGI Lifespan 2.0, Startup"
+COMPLETE = "ASGI Lifespan 2.0, Startup Complete"
+FAILED = "ASGI Lifespan 2.0, Startup Failed"
+SHUTDOWN = "ASGI Lifespan 2.0, Shutdown"
+STATE = "ASGI Lifespan 2.0, Lifespan State"
+
+
+def life(it: Asking) -> dict[str, Any]:
+    """Return what the application was told of its life."""
+    told: dict[str, Any] = it.told(request("/a/life"))
+    return told
+
+
+@lifespan("start-up", STARTUP, 10)
+def startup(it: Asking) -> None:
+    """The application is told lifespan.startup, once, before it serves."""
+    told = [each["life"] for each in life(it)["notes"] if "life" in each]
+    same(told, ["lifespan.startup"], "what the application was told of its life")
+
+
+@lifespan("the lifespan scope", SCOPE, 10)
+def the_scope(it: Asking) -> None:
+    """The scope has its type and the versions, of ASGI and of the lifespan document."""
+    scope: dict[str, Any] = life(it).get("scope", {})
+    expect(scope, "the application was never given a lifespan scope")
+    same((scope["type"], scope["asgi"]["version"]), ("lifespan", "3.0"), "type and version")
+    expect(scope["asgi"].get("spec_version", "1.0") in ("1.0", "2.0"), "spec_version",
+           got=scope["asgi"].get("spec_version"))  # fmt: skip
+
+
+@lifespan("state", STATE, 10, choice=True)
+def state(it: Asking) -> None:
+    """What start-up puts into state every request gets."""
+    told = it.told(request("/a/state"))
+    same((told["type"], told["keys"]), ("dict", ["shared"]), "scope['state'] of a request")
+
+
+@lifespan("a state each", STATE, 10)
+def a_state_each(it: Asking) -> None:
+    """Where there is a state, each request gets a shallow copy: none sees another's keys."""
+    for _ in range(2):
+        told = it.told(request("/a/state"))
+    expect(
+        "mine" not in (told["keys"] or []), "a key that another request has set", got=told["keys"]
+    )
+
+
+@lifespan("start-up comes first", COMPLETE, 10, needs=OWN)
+def startup_comes_first(it: Asking) -> None:
+    """A server must wait for startup.complete before it processes connections."""
+    token = it.token()
+    begin = time.monotonic()
+    with it.own("slow", GAUNTLET_LIFE=token) as live:
+        wire = it.connect(live).send(request("/ok", "Connection: close"))
+        early = wire.readable(max(0.0, 0.3 - (time.monotonic() - begin)))
+        it.open(token)
+        same(wire.response().status, 200, "the request, once the application has started")
+        order = [each["life"] for each in it.left_behind(token) if "life" in each]
+    expect(not early, "an answer came before the application had started")
+    same(order[:3], ["lifespan.startup", "started", "/ok"], "what happened in which order")
+
+
+@lifespan("a failed start-up", FAILED, 10, needs=OWN)
+def a_failed_startup(it: Asking) -> None:
+    """An application that says startup.failed is not served."""
+    try:
+        with it.own("fails") as live:
+            if live.ended_within(0.5):
+                return
+            answer = it.connect(live).send(request("/ok")).response(whole=False)
+            same(answer.status // 100, 5, "the status: an application is served that never started")
+    except CannotStart:
+        pass
+
+
+@lifespan("the reason of a failed start-up", FAILED, 10, needs=OWN, choice=True)
+def the_reason(it: Asking) -> None:
+    """The server should log or print the message, and then exit."""
+    try:
+        with it.own("fails") as live:
+            expect(live.ended_within(1.0), "the server goes on after startup.failed")
+            expect("no database here" in live.words(), "the reason is not told", got=live.words())
+    except CannotStart as error:
+        expect("no database here" in str(error), "the reason is not told", got=str(error))
+
+
+@lifespan("returns on lifespan", SCOPE, 10, needs=OWN)
+def returns_on_lifespan(it: Asking) -> None:
+    """An application that returns on the lifespan scope is served, and without delay."""
+    served(it, "returns")
+
+
+@lifespan("raises on lifespan", SCOPE, 10, needs=OWN)
+def raises_on_lifespan(it: Asking) -> None:
+    """If the application raises on the lifespan scope the server must go on without it."""
+    served(it, "raises")
+
+
+@lifespan("raises later", SCOPE, 10, needs=OWN)
+def raises_later(it: Asking) -> None:
+    """If it raises when it has got the start-up, the server must go on as well."""
+    served(it, "raises_late")
+
+
+def served(it: Asking, app: str) -> None:
+    """Demand that an application without lifespan is served at once."""
+    begin = time.monotonic()
+    with it.own(app) as live:
+        same(it.connect(live).send(request("/ok")).response().status, 200, "the answer")
+    expect(time.monotonic() - begin < 8, "the start took 8 s and more")
+
+
+@lifespan("shutdown", SHUTDOWN, 10, needs=OWN)
+def shutdown(it: Asking) -> None:
+    """When it is told to stop the server tells lifespan.shutdown, and waits for its completion."""
+    token = it.token()
+    with it.own("", GAUNTLET_LIFE=token) as live:
+        same(it.connect(live).send(request("/ok")).response().status, 200, "a request")
+        it.close()
+        live.stop()
+        expect(ends(live), "the server has not ended 4 s after SIGTERM")
+    told = [each["life"] for each in it.left_behind(token) if "life" in each]
+    same(told, ["lifespan.startup", "lifespan.shutdown"], "what the application was told")
+
+
+@lifespan("a graceful stop", "RFC 9112 §9.6", 10, needs=OWN, choice=True)
+def a_graceful_stop(it: Asking) -> None:
+    """A response that is under way when the server is told to stop comes to its end."""
+    token = it.token()
+    with it.own() as live:
+        sent = request(f"/steps?token={token}")
+        wire = it.connect(live).send(sent)
+        wire.wait_for(b"first", "the first part")
+        live.stop()
+        wire.hears_more(0.3)
+        it.open(token)
+        try:
+            same(wire.response().body, b"firstlast", "the response", sent)
+        except Broken as broken:
+            raise type(broken)(f"cut off: {broken.problem}", sent=sent, got=broken.got) from None
+
+
+def ends(live: Live) -> bool:
+    """Tell whether a server ends soon."""
+    return live.ended_within(4.0)
