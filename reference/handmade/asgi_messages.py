@@ -42,7 +42,7 @@ NOTHING, NOTED, DONE = Sending.NOTHING, Sending.NOTED, Sending.DONE
 #               (with trailers: True)   last body ──▶ TRAILERS ──trailers──┘
 #
 # "body" moves to three states: ``more_body`` and ``trailers`` tell to which.  The head waits for
-# the first body, as the specification asks: until then the application may fail, and 500 can be
+# the first body, as the specification allows: until then the application may fail, and 500 can be
 # said instead.
 START, BODY = "http.response.start", "http.response.body"
 TRAILERS, EARLY_HINT = "http.response.trailers", "http.response.early_hint"
