@@ -22,10 +22,10 @@ PATIENCE = 15.0  # seconds until a test gives up on a process
 
 
 @contextmanager
-def served(*options, before=""):
+def served(*options, before="", app="slow_flask:app"):
     """Run ``handmade serve`` on a free port; give the process and the URL that it announced."""
     run = f"{before}import sys; from handmade.cli import main; sys.exit(main(sys.argv[1:]))"
-    arguments = ["serve", "slow_flask:app", "--port", "0", *options]
+    arguments = ["serve", app, "--port", "0", *options]
     command = [sys.executable, "-c", run, *arguments]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(

@@ -68,8 +68,12 @@ class AsyncShell:
                 pass
 
     def _wake(self) -> None:
-        """Notice a stop, inside the loop."""
+        """Notice a stop, inside the loop; nobody waits for a start-up then."""
         self.bell.ring()
+        if self._life.life is Life.STARTING:
+            self._life.hurry("before it was stopped")
+        elif self._stops > 1:
+            self._life.hurry("before it was stopped again")
 
     # ------------------------------------------------------------ from start to end
 
@@ -80,7 +84,7 @@ class AsyncShell:
         self.loop, self.listener = loop, listener
         self.bell = Bell(loop.create_future)
         self._context = contextvars.copy_context()
-        lifespan = Lifespan(self.service.app, loop, wanted=self.lifespan == "on")
+        lifespan = self._life = Lifespan(self.service.app, loop, wanted=self.lifespan == "on")
         watchdog = Watchdog(loop, self.slow_callback) if self.slow_callback else None
         try:
             if self.lifespan != "off":

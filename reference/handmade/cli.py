@@ -157,6 +157,8 @@ def _timeouts(options: argparse.Namespace) -> Timeouts:
         write=options.write_timeout,
         idle=options.keep_alive,
         graceful=options.graceful_timeout,
+        startup=options.startup_timeout,
+        shutdown=options.shutdown_timeout,
     )
 
 

@@ -62,7 +62,7 @@ class Lifespan:
         self._wanted = wanted
         self._bell = Bell(loop.create_future)
         self._told = 0
-        self._late = False
+        self._late = ""
         self._said = ""
         self._task: Any = None
 
@@ -78,9 +78,12 @@ class Lifespan:
         self._task = self._loop.create_task(self._run())
         if not await self._until_it_has_left(Life.STARTING, seconds):
             self._task.cancel()
-            raise LifespanFailed(f"the application has not started up within {seconds:g} s")
+            raise LifespanFailed(f"the application has not started up {self._late}")
         if self.life is Life.FAILED:
-            raise LifespanFailed(f"the application could not start up: {self._said}")
+            *before, last = self._said.strip().splitlines() or ["it does not say why"]
+            if before:  # Starlette says it by a whole traceback
+                logger.error("the application could not start up:\n%s", self._said)
+            raise LifespanFailed(f"the application could not start up: {last}")
         if self.life is Life.UNKNOWN and self._wanted:
             raise LifespanFailed(f"the application knows no lifespan: {self._said}")
 
@@ -90,22 +93,22 @@ class Lifespan:
             self.life = Life.STOPPING
             self._bell.ring()
             if not await self._until_it_has_left(Life.STOPPING, seconds):
-                logger.error("the application has not shut down within %g s", seconds)
+                logger.error("the application has not shut down %s", self._late)
         if self._task is not None:
             self._task.cancel()
 
     async def _until_it_has_left(self, life: Life, seconds: float) -> bool:
         """Wait until the application is somewhere else; False when that takes too long."""
-        self._late = False
-        timer = self._loop.call_later(seconds, self._lose_patience)
+        self._late = ""
+        timer = self._loop.call_later(seconds, self.hurry, f"within {seconds:g} s")
         while self.life is life and not self._late:
             await self._bell.wait()
         timer.cancel()
         return self.life is not life
 
-    def _lose_patience(self) -> None:
-        """Wait no longer."""
-        self._late = True
+    def hurry(self, why: str) -> None:
+        """Wait no longer for a start-up or a shutdown that is under way; ``why`` is for the log."""
+        self._late = why
         self._bell.ring()
 
     # ------------------------------------------------------------ what the application calls
@@ -118,7 +121,7 @@ class Lifespan:
             await self._app(scope, self._receive, self._send)
             self._ended("it returned at once")
         except (Exception, SystemExit) as error:
-            self._ended(f"{type(error).__name__}: {error}", error)
+            self._ended(f"{type(error).__name__}: {error}".rstrip(": "), error)
         finally:
             self._bell.ring()
 
@@ -126,7 +129,8 @@ class Lifespan:
         """Note how the application left its lifespan."""
         if self.life is Life.STARTING:
             self.life, self._said = Life.UNKNOWN, how
-            logger.info("the application takes no part in lifespan (%s)", how)
+            if not self._wanted:
+                logger.info("the application takes no part in lifespan (%s)", how)
         elif self.life in (Life.UP, Life.STOPPING):
             if error is not None:
                 what = "the application's lifespan failed: %s"

@@ -129,7 +129,7 @@ class Task(Future):
             self.loop.current = previous
 
     def _wait(self, future: Any) -> None:
-        """Take the next step when ``future`` is done; what is none of ours fails where it stands."""
+        """Take the next step when ``future`` is done; what is none of ours fails at its await."""
         if not isinstance(future, Future) or future.loop is not self.loop:
             kind = f"{type(future).__module__}.{type(future).__qualname__}"
             self._to_raise = RuntimeError(f"this loop cannot wait for {kind}: it is another loop's")

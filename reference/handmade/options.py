@@ -71,6 +71,8 @@ def _add_time_options(serve: argparse.ArgumentParser) -> None:
         "--write-timeout", type=second, default=TIMEOUTS.write, help="to take a block (%(default)s)"
     )
     add("--graceful-timeout", type=second, default=TIMEOUTS.graceful, help="to stop (%(default)s)")
+    add("--startup-timeout", type=second, default=TIMEOUTS.startup, help="ASGI (%(default)s)")
+    add("--shutdown-timeout", type=second, default=TIMEOUTS.shutdown, help="ASGI (%(default)s)")
 
 
 def _add_limit_options(serve: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from .gateway import logger
 from .lifespan import LifespanFailed
@@ -80,11 +80,16 @@ class Processes:
         reader, writer = os.pipe()
         pid = self._start(listener, writer)
         os.close(writer)
-        ready = bool(os.read(reader, 1))
+        pipes: list[Any] = [reader, self._waker.reader]
+        while not self._stops:
+            if reader in select.select(pipes, [], [])[0]:
+                break
+            self._waker.clear()
+        ready = not self._stops and bool(os.read(reader, 1))
         os.close(reader)
         if ready:
             logger.info("worker %d started", pid)
-        else:
+        elif not self._stops:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # until it can be buried
         return ready
 
