@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,7 +49,14 @@ class BoundedWire(Wire):
 
     def __init__(self, address: tuple[str, int], patience: float, end: float) -> None:
         self._end = end
+        self.finished = False
         super().__init__(address, max(0.05, min(patience, end - time.monotonic())))
+
+    def response(self, *, head_only: bool = False, whole: bool = True) -> Answer:
+        """Read one response, and note when it says that it is the last one."""
+        answer = super().response(head_only=head_only, whole=whole)
+        self.finished = "close" in dict(answer.fields).get("connection", "").lower()
+        return answer
 
     def _begin(self) -> None:
         super()._begin()
@@ -71,26 +78,35 @@ class Asking:
         self.patience = PATIENCE
         self._folder = Path(folder)
         self._own = own
-        self._stack = ExitStack()
+        self._wires: list[BoundedWire] = []
         self._end = time.monotonic() + LIMIT
 
     def close(self) -> None:
         """Close all that the check has opened."""
-        self._stack.close()
+        for wire in self._wires:
+            wire.close()
 
     # ------------------------------------------------------------ connections
 
     def connect(self, live: Live | None = None) -> Wire:
         """Return a fresh connection, which is closed when the check is over."""
-        address = (live or self.live).address
-        wire = BoundedWire(address, self.patience, self._end)
-        self._stack.callback(wire.close)
+        self._tidy()
+        wire = BoundedWire((live or self.live).address, self.patience, self._end)
+        self._wires.append(wire)
         return wire
 
+    def _tidy(self) -> None:
+        """Close the connections that have had their last answer: some servers wait for that."""
+        for wire in self._wires:
+            if wire.ended or wire.finished:
+                wire.close()
+
     def ask(self, sent: bytes, *, whole: bool = True) -> Answer:
-        """Send a request on a fresh connection; return the answer."""
-        wire = self.connect().send(sent)
-        return wire.response(head_only=sent.startswith(b"HEAD "), whole=whole)
+        """Send a request on a connection of its own; return the answer."""
+        self._tidy()
+        with BoundedWire(self.live.address, self.patience, self._end) as wire:
+            wire.send(sent)
+            return wire.response(head_only=sent.startswith(b"HEAD "), whole=whole)
 
     def facts(self, *fields: str, target: str = "/facts", **how: Any) -> dict[str, Any]:
         """Return what the probe was given for a request, as it tells it."""
@@ -110,6 +126,18 @@ class Asking:
             )  # fmt: skip
         return json.loads(answer.body)
 
+    def must_close(self, wire: Wire, sent: bytes, why: str) -> None:
+        """Demand the end of a connection: no later request on it is answered."""
+        wire.send(request("/ok?say=later"))
+        try:
+            if not wire.until_any():
+                return
+            answer = wire.response(whole=False)
+        except Broken as broken:
+            raise Miss(f"{broken.problem}: it should end, {why}", sent=sent) from None
+        problem = f"the next request on the connection was answered: it should end, {why}"
+        raise Miss(problem, sent=sent, got=answer.head, at=0)
+
     # ------------------------------------------------------------ tokens, gates, notes
 
     def token(self) -> str:
@@ -122,6 +150,7 @@ class Asking:
 
     def notes(self, token: str, live: Live | None = None) -> list[dict[str, Any]]:
         """Ask the probe, over a connection of its own, what it has noted under a token."""
+        self._tidy()
         sent = request(f"/notes?token={token}", "Connection: close")
         with BoundedWire((live or self.live).address, self.patience, self._end) as wire:
             noted: list[dict[str, Any]] = self.read(wire.send(sent).response(), sent)

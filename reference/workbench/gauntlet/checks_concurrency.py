@@ -27,6 +27,7 @@ def in_turn(it: Asking) -> None:
         wire.send(request(f"/ok?say={number}", "Connection: close"))
     for number, wire in enumerate(wires):
         same(wire.response().body, b"%d" % number, "the answer to another client")
+        wire.close()
 
 
 @concurrency("in reverse", COURSE, 5, choice=True, needs=BARE)
@@ -89,6 +90,7 @@ def uploads_keep_apart(it: Asking) -> None:
             wire.send(whole[start : start + 4_000])
     for wire, body in zip(wires, bodies, strict=True):
         got = wire.response().body
+        wire.close()
         expect(got == body, "one upload is not what was sent", got=got[:60])
 
 

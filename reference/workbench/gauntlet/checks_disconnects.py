@@ -40,12 +40,12 @@ def told_of_a_goodbye(it: Asking) -> None:
 
 @asgi("told after the response", DISCONNECT, 10)
 def told_after_the_response(it: Asking) -> None:
-    """When the response is complete each receive gives http.disconnect."""
+    """Who receives when the response is complete is told http.disconnect."""
     token = it.token()
     sent = request(f"/a/after?then=receive&token={token}")
     same(it.ask(sent).body, b"whole", "the content", sent)
     told = it.noted(token, "told", "http.disconnect behind the response", sent)
-    same(told, ["http.disconnect"] * 3, "what receive gave, three times", sent)
+    same(told, "http.disconnect", "what receive gave", sent)
 
 
 @asgi("told inside a body", DISCONNECT, 10)
@@ -81,7 +81,7 @@ def told_of_a_crash(it: Asking) -> None:
 def send_to_nobody(it: Asking) -> None:
     """send() should raise an OSError when the client is gone, so that a stream can end."""
     token = it.token()
-    wire = it.connect().send(request(f"/endless?most=200000000&token={token}"))
+    wire = it.connect().send(request(f"/endless?most=100000000&token={token}"))
     wire.until(b"x" * 1000, "the beginning of the stream")
     wire.reset()
     it.noted(token, "left", "the stream to end")
@@ -89,11 +89,11 @@ def send_to_nobody(it: Asking) -> None:
     same(raised, ["OSError"], "what send() raised")
 
 
-@http("a stream to nobody ends", "RFC 9112 §9.5", 10)
+@http("a stream to nobody ends", "RFC 9112 §9.5", 10, choice=True)
 def a_stream_to_nobody(it: Asking) -> None:
     """A response whose client has left is given up, not worked on without end."""
     token = it.token()
-    wire = it.connect().send(request(f"/endless?most=2000000000&token={token}"))
+    wire = it.connect().send(request(f"/endless?most=100000000&token={token}"))
     wire.until(b"x" * 1000, "the beginning of the stream")
     wire.reset()
     it.noted(token, "left", "the stream to end, whose client has left")

@@ -109,17 +109,18 @@ def crowd(it: Asking, begin: bytes, *, answered: bool = False) -> None:
 @http("a smuggled request", "RFC 9112 §11.2", 3)
 def a_smuggled_request(it: Asking) -> None:
     """However the framing is bent, the bytes behind it never run as another client's request."""
-    for bent in ("Content-Length: 0\r\nTransfer-Encoding: chunked", "Transfer-Encoding : chunked",
+    for bent in ("Transfer-Encoding : chunked", "Transfer-Encoding: chunked, x",
                  "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity"):  # fmt: skip
         token = it.token()
         inner = request(f"/ok?token={token}")
         body = b"0\r\n\r\n" + inner
         sent = request("/ok", bent, method="POST") + body
-        wire = it.connect().send(sent).half_close()
-        came = wire.closed("after a request with bent framing")
+        wire = it.connect().send(sent)
+        came = wire.response(whole=False).head if wire.until_any() else b""
+        wire.hears_more(0.2)
         if it.notes(token):
             raise Miss("the bytes behind the body ran as a request", sent=sent, got=came,
-                       suspect=bent.encode(), at=0)  # fmt: skip
+                       suspect=bent.encode(), at=9)  # fmt: skip
 
 
 @http("an empty packet storm", "RFC 9112 §2.2", 3, choice=True, needs=BARE)

@@ -55,7 +55,7 @@ def connection_close(it: Asking) -> None:
     sent = request("/ok", "Connection: close")
     wire = it.connect().send(sent)
     wire.response()
-    same(wire.closed("it was asked to"), b"", "what came behind the last answer", sent)
+    it.must_close(wire, sent, "as the client has asked")
 
 
 @keep_alive("close is said", "RFC 9112 §9.6", 3, choice=True, needs=BARE)
@@ -82,9 +82,10 @@ def nothing_runs_behind_close(it: Asking) -> None:
 @keep_alive("close in a list", "RFC 9110 §7.6.1", 3, needs=BARE)
 def close_in_a_list(it: Asking) -> None:
     """Connection is a list, and its words are the same in large and small letters."""
-    wire = it.connect().send(request("/ok", "Connection: x-other, CLOSE"))
+    sent = request("/ok", "Connection: x-other, CLOSE")
+    wire = it.connect().send(sent)
     wire.response()
-    wire.closed("it was asked to, in a list")
+    it.must_close(wire, sent, "as the client has asked, in a list")
 
 
 @keep_alive("HTTP/1.0 closes", "RFC 9112 §9.3", 3, needs=BARE)
@@ -93,7 +94,7 @@ def http_1_0_closes(it: Asking) -> None:
     sent = request("/ok", version="1.0")
     wire = it.connect().send(sent)
     wire.response()
-    wire.closed("HTTP/1.0 knows nothing else")
+    it.must_close(wire, sent, "as HTTP/1.0 knows nothing else")
 
 
 @keep_alive("HTTP/1.0 keep-alive", "RFC 9112 §9.3", 3, choice=True)

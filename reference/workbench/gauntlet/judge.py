@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from workbench.contracts import Broken
 
 from .asking import Asking, Live, request
-from .model import Check, Report, Result, checks_for
+from .model import Check, NotAsked, Report, Result, checks_for
 from .targets import CannotStart, Starter, Target, starter
 
 RESTARTS = 3  # of a server that ends by itself, for each worker
@@ -170,6 +170,8 @@ def verdict_of(check: Check, asking: Asking) -> Result:
             check, bad, broken.problem, broken.sent, broken.got, broken.wanted,
             getattr(broken, "suspect", None), getattr(broken, "at", None),
         )  # fmt: skip
+    except NotAsked as reason:
+        return Result(check, "", str(reason))
     except CannotStart as error:
         return Result(check, bad, f"the server does not start: {error}")
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

@@ -51,6 +51,7 @@ class Check:
 class Result:
     """What came of a check: ``pass`` or ``fail``, ``yes`` or ``no`` for a choice, ``not run``.
 
+    Or nothing, "", where the check does not apply.
     ``suspect`` and ``at`` are the places in ``sent`` and ``came`` that matter, None for nowhere.
     """
 
@@ -68,6 +69,10 @@ class Result:
     def failed(self) -> bool:
         """True when the server is judged, and did not do what is demanded."""
         return self.verdict == "fail"
+
+
+class NotAsked(Exception):
+    """The check does not apply: the server has not what it is about, and need not have it."""
 
 
 class Miss(Broken):

@@ -693,10 +693,11 @@ async def a_listen(asked: Asked, scope: Scope, receive: Receive, send: Send) -> 
 
 
 async def a_after(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer, and then receive or send more."""
+    """Read the body, answer, and then receive or send more."""
+    await body_of(receive, asked)
     await asgi_answer(send, b"whole")
     if asked.get("then") == "receive":
-        note(asked.token, told=[(await receive())["type"] for _ in range(3)])
+        note(asked.token, told=(await receive())["type"])
     else:
         note(asked.token, late=await outcome_of(send, part(b"too late")))
 
