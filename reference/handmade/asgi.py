@@ -125,9 +125,10 @@ class Exchange:
             logger.error(what, *name, error, exc_info=error)
         else:
             started = self.sending not in (NOTHING, NOTED)
+            self.status = self.status if started else 500
             date = self.gateway.date()
-            status = answer_failure(error, self.request, self.channel, date, started=started)
-            self.status, self.sending = status or self.status, DONE
+            answer_failure(error, self.request, self.channel, date, started=started)
+            self.sending = DONE
 
     # ------------------------------------------------------------ receive
 

@@ -25,6 +25,7 @@ from .watchdog import Watchdog
 
 SWEEP = 1.0  # seconds between two looks at the deadlines: no timer per request
 SHORT_SWEEP = 0.05  # the same while we stop
+CLEAN_UP = 0.5  # seconds for applications that are cancelled
 
 
 class AsyncShell:
@@ -209,11 +210,14 @@ class AsyncShell:
         self._wake()
 
     async def _cut(self) -> None:
-        """Cancel the applications that still run, and cut off their clients."""
-        self._sweep_timer.cancel()
+        """Cut off the clients, and cancel the applications that still run; they may tidy up."""
         for connection in list(self._open):
             connection.abort()
         for exchange in list(self.gateway.running):
             exchange.task.cancel()
         self.loop.call_soon(self.bell.ring)  # a turn for those, to notice
         await self.bell.wait()
+        deadline = time.monotonic() + CLEAN_UP
+        while self.gateway.running and time.monotonic() < deadline:
+            await self.bell.wait()  # the sweep rings
+        self._sweep_timer.cancel()

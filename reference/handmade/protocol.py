@@ -64,6 +64,13 @@ class HttpProtocol(AsyncWire):
             self.hold()
         self._bell.ring()
 
+    def connection_lost(self, error: Exception | None) -> None:
+        """End, also in the middle of a response."""
+        exchange, self.exchange = self.exchange, None
+        super().connection_lost(error)
+        if exchange is not None:
+            self._note(exchange)
+
     def eof_received(self) -> bool:
         """Note that the client will send no more, and keep our side open for its answer.
 
@@ -121,16 +128,17 @@ class HttpProtocol(AsyncWire):
     def _refuse(self, error: PeerError) -> None:
         """Answer a broken or overdue request by its status, unless an answer has begun; and part.
 
-        The application that runs for it is told that its client has left, for it has no client
-        any more that could make sense of what it says.
+        The application that runs for it is told that its client has left: nobody listens to it.
         """
         if not self.engine.owes_response:
             self.abort()
             return
-        date = self.shell.gateway.date()
-        answer = error_response(error.status, error.reason, date)
+        answer = error_response(error.status, error.reason, self.shell.gateway.date())
         self.transport.write(b"".join([self.engine.send(event) for event in answer]))
-        self.exchange = None
+        if self.exchange is not None:
+            self.exchange.status = error.status
+            self._note(self.exchange)
+            self.exchange = None
         self.part()
 
     # ------------------------------------------------------------ gateway.AsyncChannel
@@ -209,9 +217,7 @@ class HttpProtocol(AsyncWire):
         exchange, self.exchange = self.exchange, None
         self._bell.ring()  # for who waits to be told that it is over
         if self._access is not None and exchange is not None:
-            seconds = time.monotonic() - self._began
-            facts = exchange.request, exchange.status, exchange.sent, seconds
-            self._access(Access(self.client or ("", 0), *facts))
+            self._note(exchange)
         self._incoming.clear()
         self._patience = None
         self.deadline = time.monotonic() + self.shell.idle
@@ -222,6 +228,12 @@ class HttpProtocol(AsyncWire):
             return
         self.read_on()
         self._advance()
+
+    def _note(self, exchange: Exchange) -> None:
+        """Give the access log its line: the response is complete, or was broken off."""
+        if self._access is not None:
+            facts = exchange.request, exchange.status, exchange.sent
+            self._access(Access(self.client or ("", 0), *facts, time.monotonic() - self._began))
 
     @property
     def is_idle(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,9 +68,9 @@ def logged(lines: list[str] | None) -> Iterator[None]:
 class Serving:
     """A shell in a thread, for a while."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, listener: socket.socket | None = None) -> None:
         self.shell = shell
-        self.listener = listen("127.0.0.1", 0)
+        self.listener = listener or listen("127.0.0.1", 0)
         self.address: tuple[str, int] = self.listener.getsockname()
         self.ready = threading.Event()
         self.error: BaseException | None = None
