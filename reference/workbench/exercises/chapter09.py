@@ -6,7 +6,7 @@ import asyncio
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from handmade import http1
@@ -20,7 +20,7 @@ from workbench.contracts.probes import TEXT, Closing, Moment, expect
 from workbench.contracts.wire import request, up
 from workbench.exercises.coroutines import kind, none_forgotten, within
 from workbench.exercises.model import Exercise, Point
-from workbench.exercises.serving import PATIENCE, application, serving
+from workbench.exercises.serving import PATIENCE, application, quiet_loops, serving
 from workbench.exercises.talking import same
 
 Message = dict[str, Any]
@@ -140,8 +140,9 @@ class ScopeServer:
 def over_the_wire(function: Any) -> None:
     """The same and more, from a server."""
     names = ("the scope's types", "the method", "the path", "the raw path", "the query")
-    for name in (*names, "a path beyond UTF-8", "the headers", "both addresses"):
-        find("asgi", name).run(ScopeServer(function))
+    with quiet_loops():
+        for name in (*names, "a path beyond UTF-8", "the headers", "both addresses"):
+            find("asgi", name).run(ScopeServer(function))
 
 
 SCOPE_OF = Exercise(
@@ -253,7 +254,21 @@ SCOPE_OF = Exercise(
 
 # --- stream-echo ------------------------------------------------------------------------------
 
-HTTP_SCOPE: Message = {"type": "http", "method": "POST", "path": "/", "headers": []}
+WHOLE_SCOPE: Message = {
+    "type": "http",
+    "asgi": {"version": "3.0", "spec_version": "2.5"},
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "http",
+    "path": "/",
+    "raw_path": b"/",
+    "query_string": b"",
+    "root_path": "",
+    "headers": [(b"host", b"test")],
+    "client": CLIENT,
+    "server": SERVER,
+}
+HTTP_SCOPE: Message = {**WHOLE_SCOPE, "method": "POST"}
 PIECE, PIECES = 65536, 200
 ENOUGH = 2_000_000  # bytes: of 13 million that go by, so many may be in memory at a time
 
@@ -494,8 +509,9 @@ def through(*names: str) -> Callable[[Any], None]:
     """Return a point: cases of the contract of WSGI servers, through the bridge."""
 
     def run(asgi_of: Any) -> None:
-        for name in names:
-            find("server", name).run(BridgeServer(asgi_of))
+        with quiet_loops():
+            for name in names:
+                find("server", name).run(BridgeServer(asgi_of))
 
     return run
 
@@ -515,6 +531,30 @@ def others_go_on(asgi_of: Any) -> None:
         first = connect().send(request("/first"))
         same(connect().send(request("/second")).response().body, b"second", "the second request")
         same(first.response().body, b"both", "the first request, which waits for the second")
+
+
+async def closed_without_a_server(asgi_of: Any) -> None:
+    """The bridge is awaited by hand: when it has ended, the iterable is closed."""
+
+    def fails() -> Iterator[bytes]:
+        yield b"one"
+        raise ValueError("no more")
+
+    kinds: dict[str, Callable[[], Any]] = {"the end": lambda: [b"one"], "an error": fails}
+    for when, blocks in kinds.items():
+        iterable = Closing(blocks(), Moment("close()", PATIENCE))
+
+        def app(environ: Any, start_response: Any, iterable: Closing = iterable) -> Closing:
+            start_response("200 OK", [TEXT])
+            return iterable
+
+        bridge = application(asgi_of(app), "asgi_of()")
+        partner = Partner(piece(b"", more=False))
+        with suppress(ValueError):
+            await within(
+                PATIENCE, bridge({**WHOLE_SCOPE}, partner.receive, partner.send), "the bridge"
+            )
+        same(iterable.closes, 1, f"how often close() was called by {when} of the iterable")
 
 
 def a_slow_client(asgi_of: Any) -> None:
@@ -597,13 +637,13 @@ WSGI_TO_ASGI = Exercise(
         ),
         Point(
             "closed at the end",
-            through("close() after the end", "close() after an error"),
+            closed_without_a_server,
             "calling close() behind the loop alone. It belongs into a finally.",
             "PEP 3333, Specification Details",
         ),
         Point(
             "closed when the client left",
-            through("close() when the client left"),
+            through("close() when the client left", "close() after an error"),
             "never hearing that the client has left. send raises OSError then: wait for its "
             "result, and it is raised in your thread.",
             "PEP 3333, Specification Details",
