@@ -620,6 +620,34 @@ def before_the_first_turn(kind: Any) -> None:
     same(log, ["heard"], "what happened to a task that was cancelled before its first turn")
 
 
+def turn_in_line(kind: Any) -> None:
+    """A task is cancelled when what it waits for is done, and it has not had its turn yet."""
+    loop, cancelled = kind(), cancelled_of(kind)
+    future = inspect.unwrap(kind.run).__globals__["Future"](loop)
+    log: list[str] = []
+
+    async def waiter() -> float:
+        try:
+            await future
+        except cancelled:
+            log.append("told")
+        began = time.monotonic()
+        await loop.sleep(NAP * 2)  # a turn too many would end this
+        return time.monotonic() - began
+
+    async def main() -> float:
+        task = loop.create_task(waiter())
+        await loop.sleep(NAP)
+        future.finish("it is there")
+        same(task.cancel(), True, "cancel() of a task whose turn is in line")
+        slept: float = await task
+        return slept
+
+    slept = run(loop, main())
+    same(log, ["told"], "what happened to a task that was cancelled when its turn was in line")
+    took_about(slept, NAP * 2, "a sleep behind that")
+
+
 def cleans_up(kind: Any) -> None:
     """The finally of a cancelled task waits."""
     loop, cancelled = kind(), cancelled_of(kind)
@@ -777,6 +805,12 @@ ADD_TIMEOUT = Exercise(
             "it begins with coroutine.throw, and the body never runs.",
         ),
         Point(
+            "cancelled with its turn in line",
+            turn_in_line,
+            "supposing that a task that waits is in the callbacks. The future is done, has emptied "
+            "them, and put the task's step in line: that turn will throw, and needs no other.",
+        ),
+        Point(
             "a finally that waits",
             cleans_up,
             "ending the coroutine with close(), or the task in cancel(). To cancel is to ask: the "
@@ -811,9 +845,10 @@ ADD_TIMEOUT = Exercise(
         Point("one block in another", two_blocks, "as above: whose Cancelled is it?"),
     ),
     hints=(
-        "A task that waits is in the callbacks of one future, and nowhere else.",
-        "cancel() takes step out of that future's callbacks, sets a mark, and calls step soon; "
-        "resume looks at the mark, and throws instead of sending.",
+        "A task that waits is in the callbacks of one future, and nowhere else. Once that future "
+        "is done, the task's turn is in line.",
+        "cancel() sets a mark. If the future is not done, it takes step out of its callbacks and "
+        "calls step soon. resume looks at the mark, and throws instead of sending.",
         """
         cancel, after the question whether it has ended:
 
@@ -836,7 +871,7 @@ ADD_TIMEOUT = Exercise(
         Uvicorn lets a request's task run on when its client leaves, and tells the application by
         http.disconnect; at shutdown it cancels what is left after --timeout-graceful-shutdown.
         Hypercorn bounds shutdown too. In both, what you wrote in a finally runs then, and what
-        never awaits cannot be cancelled at all.
+        has begun and never awaits cannot be cancelled.
         """,
 )
 
