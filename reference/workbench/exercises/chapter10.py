@@ -598,6 +598,20 @@ async def gone(kind_: Any) -> None:
             )
 
 
+async def gone_with_room(kind_: Any) -> None:
+    """The connection is lost while there is room, and somebody comes later."""
+    outlet = outlet_of(kind_)
+    outlet.lost()
+    (task,) = await waiting(outlet)
+    if not task.done():
+        raise Broken("somebody who came later still waits for a client that has left")
+    if not isinstance(task.exception(), OSError):
+        raise Broken(
+            "wait() must raise OSError when the connection is gone, with room too",
+            got=repr(task.exception()),
+        )
+
+
 def shell_with(kind_: Any) -> type[Asyncio]:
     """Return our server with the learner's outlet in each connection."""
     outlet_of(kind_)  # here it raises for the learner, in the server it would for nobody
@@ -697,14 +711,21 @@ SEND_THAT_WAITS = Exercise(
             "waits, and wait() must raise then, and ever after.",
             "ASGI HTTP 2.5, Disconnected Client",
         ),
+        Point(
+            "gone with room left",
+            gone_with_room,
+            "looking whether the client is gone only while there is no room. Our `drain` may do "
+            "so, because `send` has looked before it; wait() has nobody who looks for it.",
+            "ASGI HTTP 2.5, Disconnected Client",
+        ),
         Point("80 MB that nobody reads", in_the_server),
         Point("a reset in the middle", who_leaves, "", "ASGI HTTP 2.5, Disconnected Client"),
     ),
     hints=(
         "Two facts are enough: is there room, and is anybody there? Who waits, waits for one of "
         "the two to change.",
-        "An asyncio.Event that is set while there is room. lost() sets it too, or nobody wakes; "
-        "and who wakes looks at both facts again.",
+        "An asyncio.Event that is set while there is room: set(), clear(), await event.wait(). "
+        "lost() sets it too, or nobody wakes; and who wakes looks at both facts again.",
         """
         The heart of it:
 
