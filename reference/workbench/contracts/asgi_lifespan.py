@@ -387,6 +387,7 @@ def stopping(server: Any, app: App) -> Iterator[tuple[Wire, Callable[[], None]]]
 
         yield wire, stop
         wire.closed("it stops")
+        wire.close()
         thread.join(patience)
         expect(not thread.is_alive(), f"the server has not stopped after {patience:g} s")
 
