@@ -10,6 +10,7 @@ Write ``Layer(capacity)`` with three methods. Messages are dicts.
 ``await receive(*channels)`` returns ``(channel, message)``: the oldest message of the first of
 these channels that has one. It waits while none has. A message goes to one reader, also when a
 reader that waits is cancelled in the very moment in which a message comes.
+Whoever else waits then waits on.
 
 All in one loop, no threads; who waits burns no processor. You may use what asyncio has.
 

@@ -43,8 +43,9 @@ from handmade.history_server import ThroughLayer
 from handmade.wsgi_in_asgi import WsgiInAsgi
 from workbench.board import asgi as board_asgi
 from workbench.board import wsgi as board_wsgi
-from workbench.costs import costs
+from workbench.costs import costs, spent_by_children
 from workbench.eras import EVENTS, eras
+from workbench.forms import environ as request_environ
 from workbench.forms import five_forms
 from workbench.running import running
 
@@ -773,3 +774,15 @@ def test_costs_are_compared_by_cpu_time_not_by_waiting():
     found = asyncio.run(costs(calls, rounds=3))
     assert found.ratio("works", "waits") > 1
     assert "× 1.0" in repr(found.picture("Costs"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell what a child has spent")
+def test_costs_of_a_child_are_counted_finer_than_in_ticks():
+    child = CgiProgram(["sh", "-c", r"printf 'Content-Type: text/plain\n\n'"])
+
+    def call():
+        before = spent_by_children()
+        list(child(request_environ(), lambda status, headers: None))
+        return spent_by_children() - before
+
+    assert all(call() > 0 for _ in range(3))
