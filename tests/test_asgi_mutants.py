@@ -11,17 +11,13 @@ request as http, as it may (RFC 9110 §7.8), until it speaks WebSocket; bug and 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
-from unittest import mock
-from urllib.parse import quote
 
 import pytest
 from contracts.async_shells import PATIENT, Ours, WsgiOnOurs
@@ -30,22 +26,20 @@ from handmade import (
     aio,
     asgi,
     asgi_messages,
-    asgi_scope,
     async_shell,
     async_wire,
     gateway,
-    http1_heads,
     http1_writing,
     lifespan,
     loop_shell,
     protocol,
     watchdog,
-    wsgi,
-    wsgi_in_asgi,
 )
-from handmade.events import Data, End, Informational, Response
+from handmade.events import Informational
 from workbench.contracts import cases, find
 from workbench.contracts.asgi import cases_for
+from workbench.gauntlet.museum import asgi_exhibits, infected, nothing, wsgi_exhibits
+from workbench.gauntlet.museum.asgi_exhibits import scope_with
 
 HURRIED = replace(PATIENT, startup=1.5, shutdown=0.5, graceful=2.5, linger=5)
 
@@ -61,7 +55,7 @@ class Mutant:
     shell: str = "asyncio"
 
 
-PUBLISHED: list[Mutant] = []
+PUBLISHED: list[Mutant] = []  # their changes are exhibits of the museum
 OTHERS: list[Mutant] = []
 
 
@@ -80,147 +74,46 @@ def other(bug: str, case: str, **how: str) -> Callable[..., Any]:
     return mutant(bug, case, OTHERS, **how)
 
 
-def nothing(*arguments: Any, **more: Any) -> None:
-    """Do nothing."""
-
-
 # ---------------------------------------------------------------- the life of an application
 
 
-@mutant("an app that returns on the lifespan scope delays start-up", "returns on lifespan")
-def deaf_to_a_return(patch):
-    startup = lifespan.Lifespan.startup
+mutant("an app that returns on the lifespan scope delays start-up", "returns on lifespan")(
+    asgi_exhibits.deaf_to_a_return
+)
 
-    async def patient(self, seconds):
-        with contextlib.suppress(lifespan.LifespanFailed):
-            await startup(self, seconds)
+mutant("startup.failed is ignored, and the server serves", "a failed start-up")(
+    asgi_exhibits.failed_and_served
+)
 
-    patch(lifespan.Lifespan, "_ended", nothing)
-    patch(lifespan.Lifespan, "startup", patient)
-
-
-@mutant("startup.failed is ignored, and the server serves", "a failed start-up")
-def failed_and_served(patch):
-    failed = lifespan.Life.STARTING, "lifespan.startup.failed"
-    patch(lifespan, "LIFE", {**lifespan.LIFE, failed: lifespan.Life.UP})
-
-
-@mutant("the shutdown is never sent", "start-up and shutdown")
-def never_shut_down(patch):
-    async def forget(self, seconds):
-        self._task.cancel()
-
-    patch(lifespan.Lifespan, "shutdown", forget)
-
+mutant("the shutdown is never sent", "start-up and shutdown")(asgi_exhibits.never_shut_down)
 
 # ---------------------------------------------------------------- both directions of a request
 
 
-@mutant("no backpressure: all is taken for a client that reads nothing", "a slow reader")
-def no_backpressure(patch):
-    patch(async_wire.AsyncWire, "pause_writing", nothing)
+mutant("no backpressure: all is taken for a client that reads nothing", "a slow reader")(
+    asgi_exhibits.no_backpressure
+)
+
+mutant("the disconnect is never delivered", "disconnect on a reset")(asgi_exhibits.no_disconnect)
+
+mutant("an error after the start writes a second status line", "error in the body")(
+    asgi_exhibits.second_status_line
+)
+
+mutant("a body after the end is still written", "after the end")(asgi_exhibits.body_after_the_end)
+
+mutant("chunked input becomes empty", "a short body")(asgi_exhibits.chunks_are_empty)
+
+mutant("raw_path is rebuilt from the decoded path", "the raw path")(asgi_exhibits.rebuilt_raw_path)
 
 
-@mutant("the disconnect is never delivered", "disconnect on a reset")
-def no_disconnect(patch):
-    async def receive(self):
-        while not self._read_to_end:
-            if (event := self._next()) is not None:
-                return self._request_message(event)
-            await self.channel.wait()
-        return await asyncio.get_running_loop().create_future()
+mutant("the method is bytes", "the scope's types")(asgi_exhibits.method_in_bytes)
 
-    patch(asgi.Exchange, "receive", receive)
+mutant("the path holds the query", "the path")(asgi_exhibits.query_in_the_path)
 
-
-@mutant("an error after the start writes a second status line", "error in the body")
-def second_status_line(patch):
-    def failed(self, error):
-        self.channel.transport.write(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n")
-        self.channel.transport.close()
-
-    patch(asgi.Exchange, "_failed", failed)
-    patch(async_wire.AsyncWire, "abort", nothing)
-
-
-@mutant("a body after the end is still written", "after the end")
-def body_after_the_end(patch):
-    send = asgi.Exchange.send
-
-    async def generous(self, message):
-        if self.sending == asgi.DONE and message["type"] == "http.response.body":
-            self.channel.transport.write(message["body"])
-        else:
-            await send(self, message)
-
-    patch(asgi.Exchange, "send", generous)
-
-
-@mutant("chunked input becomes empty", "a short body")
-def chunks_are_empty(patch):
-    begin = protocol.HttpProtocol._begin
-
-    def only_by_length(self, request, first):
-        sized = any(name == b"content-length" for name, _ in request.fields)
-        begin(self, request, first if sized else End())
-
-    patch(protocol.HttpProtocol, "_begin", only_by_length)
-
-
-@mutant("raw_path is rebuilt from the decoded path", "the raw path")
-def rebuilt_raw_path(patch):
-    split = asgi_scope.split_path
-
-    def rebuild(target, root_path):
-        path, _, query = split(target, root_path)
-        return path, quote(path).encode(), query
-
-    patch(asgi_scope, "split_path", rebuild)
-
-
-def scope_with(patch, change):
-    """Change every scope by a function of it and of its request."""
-    http_scope = asgi.http_scope
-
-    def changed(request, client, server):
-        scope = http_scope(request, client, server)
-        scope.update(change(scope, request, server))
-        return scope
-
-    patch(asgi, "http_scope", changed)
-
-
-@mutant("the method is bytes", "the scope's types")
-def method_in_bytes(patch):
-    scope_with(patch, lambda scope, request, server: {"method": request.method})
-
-
-@mutant("the path holds the query", "the path")
-def query_in_the_path(patch):
-    scope_with(patch, lambda scope, request, server: {"path": request.target.decode()})
-
-
-@mutant("the whole response is buffered until the app returns", "each body at once")
-def buffered(patch):
-    run = asgi.Exchange.run
-
-    async def run_buffered(self):
-        app = self.gateway.app
-
-        async def gather(scope, receive, send):
-            messages = []
-
-            async def keep(message):
-                messages.append(message)
-
-            await app(scope, receive, keep)
-            for message in messages:
-                await send(message)
-
-        self.gateway = mock.Mock(wraps=self.gateway, app=gather, running=self.gateway.running)
-        await run(self)
-
-    patch(asgi.Exchange, "run", run_buffered)
+mutant("the whole response is buffered until the app returns", "each body at once")(
+    asgi_exhibits.buffered
+)
 
 
 @mutant("connect and close spins", "who has left costs nothing", shell="loop")
@@ -251,28 +144,17 @@ def frozen(patch):
 # ---------------------------------------------------------------- respected adapters
 
 
-@mutant("WSGI in ASGI never calls close()", "close() after the end", contract="server")
-def never_closes(patch):
-    patch(wsgi, "_close", nothing)
+mutant("WSGI in ASGI never calls close()", "close() after the end", contract="server")(
+    wsgi_exhibits.never_closes
+)
 
+mutant("WSGI in ASGI sends no start for an empty body", "no blocks", contract="server")(
+    wsgi_exhibits.no_start
+)
 
-@mutant("WSGI in ASGI sends no start for an empty body", "no blocks", contract="server")
-def no_start(patch):
-    messages_of = wsgi_in_asgi.messages_of
-
-    def lazy(events):
-        if isinstance(events[0], Response) and not any(isinstance(e, Data) for e in events):
-            return []
-        return messages_of(events)
-
-    patch(wsgi_in_asgi, "messages_of", lazy)
-
-
-@mutant("WSGI in ASGI gives SERVER_PORT as int", "native strings", contract="server")
-def port_is_a_number(patch):
-    base_environ = wsgi.base_environ
-    patch(wsgi, "base_environ", lambda server: {**base_environ(server), "SERVER_PORT": server.port})
-
+mutant("WSGI in ASGI gives SERVER_PORT as int", "native strings", contract="server")(
+    wsgi_exhibits.port_is_a_number
+)
 
 # ---------------------------------------------------------------- what we had ourselves
 
@@ -394,16 +276,7 @@ def silent_send(patch):
     patch(asgi.Exchange, "send", polite)
 
 
-@other("the head leaves before there is a body", "the start waits")
-def eager_head(patch):
-    start = asgi.Exchange._TAKES[asgi.START]
-
-    def eager(self, message, moves):
-        start(self, message, moves)
-        body = {"type": asgi.BODY, "more_body": True}
-        self._body(body, asgi.SENDING[self.sending, asgi.BODY])
-
-    patch(asgi.Exchange, "_TAKES", {**asgi.Exchange._TAKES, asgi.START: eager})
+other("the head leaves before there is a body", "the start waits")(asgi_exhibits.eager_head)
 
 
 @other("the head waits for a byte of content", "an empty body begins")
@@ -609,29 +482,6 @@ def waits_behind_the_end(patch):
 
 
 # ---------------------------------------------------------------- the test
-
-CACHES = (
-    asgi_messages._checked, http1_writing.encode_fields, http1_heads.encode_head, gateway.complete,
-    asgi_scope.split_path,
-)  # fmt: skip
-
-
-@contextmanager
-def infected(change: Callable[..., Any]) -> Iterator[None]:
-    """Have a bug for a while."""
-    with contextlib.ExitStack() as stack:
-
-        def patch(target: Any, name: str, new: Any) -> None:
-            stack.enter_context(mock.patch.object(target, name, new))
-
-        for cache in CACHES:  # what was checked before the bug, or with it, must not be remembered
-            cache.cache_clear()
-        change(patch)
-        try:
-            yield
-        finally:
-            for cache in CACHES:
-                cache.cache_clear()
 
 
 def subject(each: Mutant, patience: float) -> Any:

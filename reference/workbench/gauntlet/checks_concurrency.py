@@ -99,5 +99,6 @@ def nothing_is_left_over(it: Asking) -> None:
     """What one client uploads, another one never reads."""
     secret = request("/echo", method="POST", body=b"my secret")
     same(it.ask(secret).body, b"my secret", "the body", secret)
-    for sent in (request("/echo", method="POST", body=b""), request("/echo")):
-        same(it.ask(sent).body, b"", "the body of the next client", sent)
+    for body in (b"something", b""):
+        sent = request("/echo", method="POST", body=body)
+        same(it.ask(sent).body, body, "the body of the next client", sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from .asking import Asking, Miss, expect, request, same
@@ -466,6 +467,17 @@ def date(it: Asking) -> None:
     for target in ("/ok", "/nowhere"):
         answer = it.ask(request(target))
         expect(answer.value("date"), "no Date", request(target), answer.head)
+
+
+@framing("the Date moves", "RFC 9110 §6.6.1", 3)
+def the_date_moves(it: Asking) -> None:
+    """Date is the time at which this answer was made, not the first one."""
+    first = it.ask(request("/ok")).value("date")
+    for _ in range(12):
+        if it.ask(request("/ok")).value("date") != first or first is None:
+            return
+        time.sleep(0.1)
+    raise Miss("the Date stands still for a second and more", sent=request("/ok"), got=first)
 
 
 @framing("one Date", "RFC 9110 §5.3", 3)

@@ -82,11 +82,10 @@ def startup_comes_first(it: Asking) -> None:
     token = it.token()
     with it.own("slow", GAUNTLET_LIFE=token) as live:
         wire = it.connect(live).send(request("/ok", "Connection: close"))
-        early = wire.readable(0.2)
+        wire.readable(0.2)  # a server that has accepted us too soon may answer now
         it.open(token)
         same(wire.response().status, 200, "the request, once the application has started")
         order = [each["life"] for each in it.left_behind(token) if "life" in each]
-    expect(not early, "an answer came before the application had started")
     same(order[:3], ["lifespan.startup", "started", "/ok"], "what happened in which order")
 
 
@@ -119,7 +118,8 @@ def the_reason(it: Asking) -> None:
 @lifespan("returns on lifespan", SCOPE, 10, needs=OWN)
 def returns_on_lifespan(it: Asking) -> None:
     """An application that returns on the lifespan scope is served, and without delay."""
-    served(it, "returns")
+    usual, took = served(it, ""), served(it, "returns")
+    expect(took < 1.0 + 3 * usual, f"it began {took - usual:.1f} s later than one that has a life")
 
 
 @lifespan("raises on lifespan", SCOPE, 10, needs=OWN)
@@ -134,12 +134,12 @@ def raises_later(it: Asking) -> None:
     served(it, "raises_late")
 
 
-def served(it: Asking, app: str) -> None:
-    """Demand that an application without lifespan is served at once."""
+def served(it: Asking, app: str) -> float:
+    """Demand that an application is served; return how long that took."""
     begin = time.monotonic()
     with it.own(app) as live:
         same(it.connect(live).send(request("/ok")).response().status, 200, "the answer")
-    expect(time.monotonic() - begin < 8, "the start took 8 s and more")
+        return time.monotonic() - begin
 
 
 @lifespan("shutdown", SHUTDOWN, 10, needs=OWN)

@@ -29,6 +29,9 @@ def each_at_once(it: Asking, path: str, *fields: str, version: str = "1.1") -> N
            bytes(wire.buf[:300]), wire.buf.find(late))  # fmt: skip
     it.open(token)
     wire.wait_for(late, "the last part")
+    wire.close()
+    opened = it.noted(token, "opened", "the application to go on", sent)
+    expect(opened, "the first part came when the application had long been tired of waiting", sent)
 
 
 @wsgi("each block at once", BUFFERING, 4)

@@ -153,33 +153,38 @@ def reads(it: Asking, script: str, wanted: list[Any], **how: Any) -> None:
 
 @wsgi("read(n)", STREAMS, 4)
 def read_some(it: Asking) -> None:
-    """read(n) gives n bytes while there are so many, then the rest, then nothing."""
-    reads(it, "read:4,read:9,read:100,read:1", ["one\n", "two\n\nno e", "nd", ""])
-
-
-@wsgi("read()", STREAMS, 4)
-def read_all(it: Asking) -> None:
-    """read() must end at the end of the body, although the connection goes on."""
-    reads(it, "read:1,read,read", ["o", "ne\ntwo\n\nno end", ""])
+    """read(n) gives n bytes while there are so many."""
+    reads(it, "read:4,read:9,read:2", ["one\n", "two\n\nno e", "nd"])
 
 
 @wsgi("readline()", STREAMS, 4)
 def read_line(it: Asking) -> None:
-    """readline() gives one line with its end, and the last one without."""
-    reads(it, "readline,readline,readline,readline,readline",
-          ["one\n", "two\n", "\n", "no end", ""])  # fmt: skip
+    """readline() gives one line with its end."""
+    reads(it, "readline,readline,readline,read:6", ["one\n", "two\n", "\n", "no end"])
 
 
-@wsgi("readlines() and iteration", STREAMS, 4)
+@wsgi("the end of wsgi.input", STREAMS, 4, choice=True)
+def end_of_input(it: Asking) -> None:
+    """Who reads past the body should find the end of a file, although the connection goes on."""
+    reads(it, "read:100,read:1,readline", ["one\ntwo\n\nno end", "", ""])
+
+
+@wsgi("read()", STREAMS, 4, choice=True)
+def read_all(it: Asking) -> None:
+    """read() without a number should give the rest of the body."""
+    reads(it, "read:1,read,read", ["o", "ne\ntwo\n\nno end", ""])
+
+
+@wsgi("readlines() and iteration", STREAMS, 4, choice=True)
 def read_lines(it: Asking) -> None:
-    """readlines() gives the lines, and so does iteration."""
+    """readlines() and iteration give the lines, and end with the body."""
     for script in ("readlines", "iterate"):
         reads(it, script, [["one\n", "two\n", "\n", "no end"]])
 
 
-@wsgi("no body", STREAMS, 4)
+@wsgi("no body", STREAMS, 4, choice=True)
 def no_body(it: Asking) -> None:
-    """Without a body reading gives nothing at once: the server must simulate the end of a file."""
+    """Without a body reading should give nothing at once, and not wait for the client."""
     sent = request("/w/input?do=read:10,readline,read")
     same(it.told(sent), ["", "", ""], "what was read of a GET", sent)
 
@@ -200,7 +205,7 @@ def no_framing_in_input(it: Asking) -> None:
         expect("3\r\n" not in "".join(got), "the sizes of the chunks are content", sent, got[0])
 
 
-@wsgi("a body that breaks off", "RFC 9112 §8", 4)
+@wsgi("a body that breaks off", "RFC 9112 §8", 4, choice=True)
 def a_body_that_breaks_off(it: Asking) -> None:
     """When the client leaves in the middle of its body the half is not served as the whole."""
     token = it.token()

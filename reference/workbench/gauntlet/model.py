@@ -16,6 +16,8 @@ from typing import Any
 
 from workbench.contracts import Broken
 
+from .confirmed import seen
+
 GROUPS = (
     "framing", "limits", "keep-alive", "wsgi", "asgi", "lifespan", "disconnects", "streaming",
     "concurrency", "hostile",
@@ -133,7 +135,6 @@ def check(
     interface: str = "http",
     choice: bool = False,
     needs: Iterable[str] = ("probe",),
-    seen: Iterable[str] = (),
 ) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
     """Register a function as a check; its docstring is the sentence."""
 
@@ -142,7 +143,7 @@ def check(
         _CHECKS.append(
             Check(
                 name, group, clause, chapter, sentence, run, interface, choice,
-                frozenset(needs), tuple(seen),
+                frozenset(needs), seen(name),
             )
         )  # fmt: skip
         return run

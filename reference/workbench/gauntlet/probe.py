@@ -245,18 +245,35 @@ def wsgi_unknown(asked: Asked, environ: Environ, start_response: StartResponse) 
     return []
 
 
+def inherited(key: str, value: object) -> bool:
+    """Tell whether a variable is the process's own: some servers pass all of them on."""
+    return not key.startswith("HTTP_") and os.environ.get(key) == value
+
+
 def w_facts(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
     """Tell the environ."""
-    told = plain(environ)
+    told = {key: plain(value) for key, value in environ.items() if not inherited(key, value)}
     facts = {"interface": "wsgi", "environ": told, "types": kinds(environ), "own": kind(environ)}
     environ["probe.mark"] = "left by a request"
     return wsgi_json(start_response, facts)
 
 
+def wsgi_body(environ: Environ) -> bytes:
+    """Read the body as the careful do: by its length, or to the end where it comes in chunks."""
+    stream, found = environ["wsgi.input"], b""
+    left = int(environ.get("CONTENT_LENGTH") or 0)
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        left = 1 << 62
+    while left and (block := stream.read(min(left, 65536))):
+        found += block
+        left -= len(block)
+    return found
+
+
 def w_echo(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
     """Give the body back, or note what came instead."""
     try:
-        body = b"".join(iter(lambda: environ["wsgi.input"].read(65536), b""))
+        body = wsgi_body(environ)
     except Exception as error:
         note(asked.token, error=kind(error))
         raise
@@ -280,7 +297,7 @@ def w_steps(asked: Asked, environ: Environ, start_response: StartResponse) -> Bl
     """Give a block, and another when the gate is open."""
     start_response("200 OK", [("Content-Type", TEXT)])
     yield b"first"
-    sleep_until(lambda: is_open(asked.token))
+    note(asked.token, opened=sleep_until(lambda: is_open(asked.token)))
     yield b"last"
 
 
@@ -387,7 +404,7 @@ def w_write(asked: Asked, environ: Environ, start_response: StartResponse) -> Bl
     note(asked.token, callable=callable(write))
     write(b"one ")
     if asked.get("then") == "wait":
-        sleep_until(lambda: is_open(asked.token))
+        note(asked.token, opened=sleep_until(lambda: is_open(asked.token)))
     write(b"two ")
     return [b"three"]
 
@@ -400,7 +417,7 @@ def w_never(asked: Asked, environ: Environ, start_response: StartResponse) -> Bl
 def w_nothing(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
     """Return no block at all, and no length."""
     start_response("201 Created", [("Content-Type", TEXT)])
-    return []
+    return iter(())
 
 
 class Closing:
@@ -605,7 +622,7 @@ async def a_steps(asked: Asked, scope: Scope, receive: Receive, send: Send) -> N
     """Send a block, and another when the gate is open."""
     await send(text_start())
     await send(part(b"first"))
-    await nap_until(lambda: is_open(asked.token))
+    note(asked.token, opened=await nap_until(lambda: is_open(asked.token)))
     await send(part(b"last", more_body=False))
 
 

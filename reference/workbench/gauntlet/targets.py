@@ -14,18 +14,22 @@ import re
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from handmade.lifespan import LifespanFailed
 from workbench.running import Server, running
 
 from .asking import Live, folder_for_notes
 
 START = 15.0  # seconds that a command has to accept its first client
+SHORT = 3.0  # seconds that a server in this process has, to start or to stop
 GOODBYE = 1.0  # seconds that a command has to end when the gauntlet is over
 WSGIREF = (
     "from wsgiref.simple_server import make_server; import probe; "
@@ -59,7 +63,8 @@ class Target:
         """What the checks may need of this way to start."""
         if self.command:
             return {"probe", "own"} if self.interface else {"own"}
-        return {"probe"} if self.interface else set()
+        own = {"own"} if "app" in self.more else set()
+        return {"probe", *own} if self.interface else set()
 
     @property
     def missing(self) -> str:
@@ -197,6 +202,7 @@ class FunctionLive:
     def __init__(self, server: Server) -> None:
         self.address = server.address
         self._server = server
+        self._stopping: threading.Thread | None = None
 
     @property
     def alive(self) -> bool:
@@ -204,11 +210,15 @@ class FunctionLive:
         return not any(line.startswith("the server ended") for line in self._server.log)
 
     def stop(self) -> None:
-        """Nobody can tell a function to stop."""
+        """Tell it to stop, as the end of ``running`` does."""
+        self._stopping = threading.Thread(target=self._server._host.stop, args=(SHORT,))
+        self._stopping.start()
 
     def ended_within(self, seconds: float) -> bool:
-        """Nobody knows."""
-        return False
+        """Wait until it has stopped, when it was told to."""
+        if self._stopping is not None:
+            self._stopping.join(seconds)
+        return self._stopping is not None and not self._stopping.is_alive()
 
     def words(self) -> str:
         """Return the last line that it has logged."""
@@ -226,8 +236,8 @@ class Starter:
     def server(self, app: str = "", env: dict[str, str] | None = None) -> Iterator[Live]:
         """Run a server; raise CannotStart when it does not begin."""
         if not self.target.command:
-            with running(**self.target.more, patience=1.0) as server:
-                yield FunctionLive(server)
+            with self._in_this_process(app, env or {}) as live:
+                yield live
             return
         command = re.sub(r"\bprobe:\w+", f"probe:{app}", self.target.command) if app else ""
         paths = [self.folder, os.environ.get("PYTHONPATH", "")]
@@ -250,6 +260,21 @@ class Starter:
             live = CommandLive(server)
             stack.callback(_let_it_go, live)
             yield live
+
+    @contextmanager
+    def _in_this_process(self, app: str, env: dict[str, str]) -> Iterator[Live]:
+        """Run a server in a thread; with another application of the probe where ``app`` says so."""
+        from . import probe
+
+        other = {"app": getattr(probe, app)} if app else {}
+        with ExitStack() as stack:
+            stack.enter_context(mock.patch.dict(os.environ, env))
+            try:
+                more = {**self.target.more, **other}
+                server = stack.enter_context(running(**more, patience=SHORT))
+            except LifespanFailed as error:
+                raise CannotStart(str(error)) from None
+            yield FunctionLive(server)
 
 
 def _let_it_go(live: CommandLive) -> None:

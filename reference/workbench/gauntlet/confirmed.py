@@ -1,0 +1,134 @@
+"""What was confirmed by hand on real servers: raw bytes sent, and what came, where a check is red.
+
+By the name of the check, by the name of the target.  Versions: uvicorn 0.54.0 with httptools 0.9.0
+or h11 0.16.0, hypercorn 0.18.0, daphne 4.2.3, granian 2.8.7, gunicorn 27.0.1, waitress 3.0.2,
+wsgiref of CPython 3.11.7.  Probe anew before you quote it: servers move.
+"""
+
+from __future__ import annotations
+
+VERSIONS = {
+    "uvicorn": "uvicorn 0.54.0, httptools 0.9.0",
+    "uvicorn-h11": "uvicorn 0.54.0, h11 0.16.0",
+    "hypercorn": "hypercorn 0.18.0",
+    "daphne": "daphne 4.2.3",
+    "granian": "granian 2.8.7",
+    "gunicorn": "gunicorn 27.0.1, sync",
+    "gunicorn-gthread": "gunicorn 27.0.1, gthread",
+    "waitress": "waitress 3.0.2",
+    "wsgiref": "wsgiref of CPython 3.11.7",
+}
+
+SERVED = "200 and the application's content, connection kept"
+BOTH = "200 and the body, then 200 and the content of the request behind it, connection kept"
+UNKNOWN = "Transfer-Encoding means nothing to it: the application waits for bytes, and we for it"
+EARLY = "200 and the application's fields, before it had sent any body"
+
+CONFIRMED: dict[str, dict[str, str]] = {
+    "no Host": {
+        "uvicorn": SERVED, "daphne": SERVED, "granian": SERVED, "waitress": SERVED,
+        "gunicorn": "200, closed", "gunicorn-gthread": SERVED, "wsgiref": "200, closed",
+    },
+    "two Hosts": {
+        "uvicorn": SERVED, "daphne": SERVED, "granian": SERVED, "waitress": SERVED,
+        "wsgiref": "200, closed",
+    },
+    "a bad Host": {
+        "uvicorn": SERVED, "uvicorn-h11": SERVED, "hypercorn": SERVED, "daphne": SERVED,
+        "granian": SERVED, "waitress": SERVED, "gunicorn": "200, closed",
+        "gunicorn-gthread": SERVED, "wsgiref": "200, closed",
+    },
+    "a whole URL": {
+        "uvicorn-h11": "404: the path is the whole URL", "hypercorn": "404, likewise",
+        "daphne": "404, likewise", "wsgiref": "404, likewise",
+    },
+    "no blank after the colon": {"uvicorn": "a blank behind the value is part of it: 'wide\\t '"},
+    "the headers": {"uvicorn": "a blank behind the value is part of it: '2 '"},
+    "a folded field": {"wsgiref": "the application is given 'one\\r\\n two', line end and all"},
+    "length beside chunks": {
+        "uvicorn-h11": BOTH, "hypercorn": BOTH, "waitress": BOTH, "wsgiref": UNKNOWN,
+    },
+    "a smuggled request": {
+        "daphne": "chunked and identity in two fields: 200, then the request behind the body ran",
+    },
+    "chunks in HTTP/1.0": {
+        "waitress": "200 with Connection: Keep-Alive and an empty body, then 400 for the chunks",
+        "wsgiref": UNKNOWN,
+    },
+    "HEAD": {"waitress": "'ok' behind the head", "wsgiref": "'ok' behind the head"},
+    "HEAD of a stream": {
+        "waitress": "all chunks of the content behind the head",
+        "daphne": "'two' behind the head, in no framing at all",
+        "wsgiref": "'onetwo' behind the head",
+    },
+    "after HEAD, 204 and 304": {
+        "waitress": "'ok' of the HEAD stands where the next answer should begin",
+        "wsgiref": "204 and 304 with Content-Length: 7 and 'content'",
+    },
+    "204 has no content": {"wsgiref": "204 with Content-Length: 7 and 'content'"},
+    "304 has no content": {"wsgiref": "304 with Content-Length: 7 and 'content'"},
+    "no chunks for HTTP/1.0": {"uvicorn": "Transfer-Encoding: chunked, and chunks, to HTTP/1.0"},
+    "Date": {"daphne": "200 with Content-Type, Content-Length and Server, and no Date"},
+    "one Date": {
+        "uvicorn": "its own date first, the application's behind", "uvicorn-h11": "likewise",
+        "hypercorn": "the application's date first, its own behind",
+    },
+    "no 100 for HTTP/1.0": {"uvicorn": "HTTP/1.1 100 Continue, then 200"},
+    "414 for a long target": {
+        "uvicorn": "400 Bad Request for a target of 300,000 bytes", "uvicorn-h11": "400",
+        "hypercorn": "431", "waitress": "431", "daphne": "closed without a word",
+    },
+    "close in a list": {
+        "gunicorn-gthread": "200 with Connection: keep-alive, and the next request was answered",
+        "waitress": "200, and the next request was answered",
+    },
+    "exc_info before the start": {
+        "gunicorn": "503 with the fields of both calls: X-First, and Content-Type twice",
+        "gunicorn-gthread": "503, likewise",
+    },
+    "a blank before the colon": {"wsgiref": "200, and the field is lost"},
+    "a bare CR in a field": {"wsgiref": "the application is given 'a': the rest is another line"},
+    "a NUL in a field": {"wsgiref": "the application is given 'a\\x00b'"},
+    "a negative length": {"wsgiref": "the application is given '-5': 500"},
+    "a length in words": {"wsgiref": "the application is given 'five': 500"},
+    "a length with a plus": {"wsgiref": "the application is given '+5': 200"},
+    "a length with an underscore": {"wsgiref": "the application is given '5_0', and waits"},
+    "two lengths": {"wsgiref": "the application is given the first one: 200"},
+    "a list of lengths": {"wsgiref": "the application is given '5, 6': 500"},
+    "in turn": {"wsgiref": "a backlog of five: the kernel accepts no more of the twelve"},
+    "not a byte beyond the length": {
+        "daphne": "Content-Length: 5 and 'hello and moreand more'", "wsgiref": "likewise",
+    },
+    "no response splitting": {"wsgiref": "a line X-Evil: yes of its own"},
+    "any iterable of pairs": {
+        "daphne": "an iterator is used up before it is read: 200 without x-a and x-b",
+        "granian": "a start without headers: 500",
+    },
+    "the head waits for a body": {"uvicorn": EARLY, "uvicorn-h11": EARLY, "hypercorn": EARLY},
+    "an error replaces the start": {
+        "uvicorn": f"{EARLY}; then closed", "uvicorn-h11": f"{EARLY}; then closed",
+        "hypercorn": f"{EARLY}; then closed",
+        "daphne": "nothing for 6 s, and the connection stays open",
+    },
+    "half answered": {"daphne": "the first chunk, and nothing more for 6 s"},
+    "a stream that fails": {"daphne": "the first chunk, and nothing more for 6 s"},
+    "the server survives": {
+        "daphne": "the connection of the request that failed stays open, although it said close",
+    },
+    "the version of HTTP": {"granian": "http_version '1' for HTTP/1.0"},
+    "both addresses": {"granian": "the ports are str: ['127.0.0.1', '60598']"},
+    "the lifespan scope": {"granian": "spec_version 2.3, which is the HTTP document's"},
+}  # fmt: skip
+
+for _name in (
+    "chunks are decoded", "chunk sizes", "chunk extensions", "trailers", "a chunk without a size",
+    "a chunk size with 0x", "a negative chunk", "a chunk size that overflows",
+    "a chunk that is too long", "chunks win over length", "chunks are not last",
+    "a coding nobody knows", "no framing in wsgi.input", "a megabyte up", "100 when it is wanted",
+):  # fmt: skip
+    CONFIRMED[_name] = {"wsgiref": UNKNOWN}
+
+
+def seen(name: str) -> tuple[str, ...]:
+    """Return what was confirmed for a check, a line for each server."""
+    return tuple(f"{VERSIONS[target]}: {what}" for target, what in CONFIRMED.get(name, {}).items())
