@@ -598,8 +598,9 @@ WSGI_TO_ASGI = Exercise(
         Point(
             "pages and uploads",
             through("many fields", "read()", "no blocks", "empty blocks", "HEAD of an iterable"),
-            "the pieces of a start: an int for the status, pairs of bytes, names in lower case. "
-            "And an answer without a block still needs its start, and its end.",
+            "the pieces of a start: an int for the status, pairs of bytes, names in lower case; an "
+            "answer without a block still needs its start, and its end. And who waits for send in "
+            "the loop's own thread waits for himself.",
         ),
         Point(
             "the loop stays free",

@@ -13,6 +13,10 @@ class Slip(Broken):
     """A fault that says all there is to say: the trap of its point is about another one."""
 
 
+class Hangs(Broken):
+    """Code of the learner's does not come to its end: after two of these nothing more is tried."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One thing that is looked at.

@@ -29,7 +29,7 @@ from typing import Any
 
 from workbench.contracts import Broken
 from workbench.exercises import stuck
-from workbench.exercises.model import Exercise, Point, Slip
+from workbench.exercises.model import Exercise, Hangs, Point, Slip
 from workbench.exercises.strip import handed_out
 from workbench.places import ROOT, file_name, is_the_learners
 
@@ -193,6 +193,7 @@ class _Call:
         if self.error is None:
             return Result(point, PASSED)
         error, self.error = self.error, None
+        self.hung = isinstance(error, Hangs)
         if is_the_placeholder(error):
             return Result(point, WAITS)
         problem, *details = tidy(explain(error)).splitlines() or [type(error).__name__]

@@ -22,6 +22,7 @@ from workbench.contracts import Broken
 from workbench.contracts.wire import Wire
 from workbench.exercises import stuck
 from workbench.exercises.coroutines import kind
+from workbench.exercises.model import Hangs
 from workbench.places import is_the_learners, place_of_thread
 from workbench.running import Server, running
 
@@ -81,8 +82,8 @@ def serving(app: Any, tolerant: bool = False, **how: Any) -> Iterator[Served]:
                 raise _with_place(broken, before) from None
             raise told[0] from broken
         finally:
-            for thread in _servers(before):
-                if _holds_the_loop(thread):
+            for thread in _young(before):
+                if _is_a_server(thread) and _holds_the_loop(thread):
                     stuck.end(thread)
     if errors and not tolerant:
         raise errors[0]
@@ -114,19 +115,43 @@ def quiet_loops() -> Iterator[None]:
         logger.disabled = False
 
 
-def _servers(before: set[threading.Thread]) -> list[threading.Thread]:
-    """Return the threads of servers that were started meanwhile."""
-    young = [thread for thread in threading.enumerate() if thread not in before]
-    return [thread for thread in young if thread.name.startswith("server-")]
+def _young(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads that were started meanwhile."""
+    return [thread for thread in threading.enumerate() if thread not in before]
+
+
+def _is_a_server(thread: threading.Thread) -> bool:
+    return thread.name.startswith("server-")
 
 
 def _with_place(broken: Broken, before: set[threading.Thread]) -> Broken:
-    """Add to a failure where the learner's code holds the loop, if it does."""
-    for thread in _servers(before):
-        if place := _holds_the_loop(thread):
-            problem = f"{broken.problem}; meanwhile your code holds the loop, at {place}"
-            return Broken(problem, sent=broken.sent, got=broken.got, wanted=broken.wanted)
-    return broken
+    """Add to a failure where the learner's code holds the loop, or runs in circles in threads.
+
+    Such threads are ended.
+    """
+    for thread in _young(before):
+        if _is_a_server(thread) and (place := _holds_the_loop(thread)):
+            return _hangs(broken, f"holds the loop, at {place}")
+    circles = [
+        place
+        for thread in _young(before)
+        if place_of_thread(thread.ident) and (place := _ended_circle(thread))
+    ]
+    return _hangs(broken, f"is still running, at {circles[0]}") if circles else broken
+
+
+def _ended_circle(thread: threading.Thread) -> str:
+    """End a thread that runs in circles, and return where; "" for one that waits."""
+    place, waits = stuck.where(thread)
+    if not place or waits:
+        return ""
+    stuck.end(thread)
+    return place
+
+
+def _hangs(broken: Broken, how: str) -> Hangs:
+    problem = f"{broken.problem}; meanwhile your code {how}"
+    return Hangs(problem, sent=broken.sent, got=broken.got, wanted=broken.wanted)
 
 
 def _holds_the_loop(thread: threading.Thread) -> str:
