@@ -1,9 +1,8 @@
 """The ASGI gateway: from a request's events to ``await app(scope, receive, send)`` and back.
 
 It knows ASGI 3 and nothing of sockets, of the bytes of HTTP, or of any event loop: what it awaits
-is a channel's.  So the same gateway runs on asyncio and on a loop made by hand.
-
-Cited as ASGI HTTP 2.5: "HTTP & WebSocket ASGI Message Format", version 2.5, by section title.
+is a channel's.  So the same gateway runs on asyncio and on a loop made by hand.  ASGI HTTP 2.5 is
+the "HTTP & WebSocket ASGI Message Format", version 2.5, cited by section title.
 """
 
 from __future__ import annotations
@@ -135,13 +134,14 @@ class Exchange:
     async def receive(self) -> Message:
         """Wait for what comes from the client, and return it as a message.
 
-        First the body, piece by piece; then nothing, until the response is complete or the client
-        has left: that is the disconnect (ASGI HTTP 2.5, Disconnect).  It is told whenever it is
-        asked for, but never before it is true.
+        First the body, piece by piece; then nothing until the response is complete or the client
+        has left, and from then on the disconnect, as often as asked (ASGI HTTP 2.5, Disconnect).
         """
-        while self.sending is not DONE and not self.channel.left:
+        while self.sending is not DONE and not self.channel.gone:
             if not self._read_to_end and (event := self._next()) is not None:
                 return self._request_message(event)
+            if self.channel.left:
+                break
             await self.channel.wait()
         if self._told:
             await self.channel.pause()  # who asks in a loop must not have the loop to itself

@@ -13,9 +13,10 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol
 
+from .asgi import Exchange
 from .gateway import Bell, Disconnected
 from .service import Timeouts
-from .waiting import Patience
+from .waiting import Patience, unsent
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time at all
 
@@ -61,6 +62,7 @@ class AsyncWire:
 
     __slots__ = (
         *("shell", "timeouts", "transport", "client", "gone", "left", "writable", "deadline"),
+        "exchange",
         *("_bell", "_paused", "_ended", "_pending", "_looked_at", "_write_patience"),
     )
 
@@ -68,6 +70,7 @@ class AsyncWire:
         self.shell = shell
         self.timeouts: Timeouts = shell.service.timeouts
         self.client: tuple[str, int] | None = None
+        self.exchange: Exchange | None = None  # the request that runs
         self.gone = self.left = False
         self.writable = True
         self._bell = Bell(shell.loop.create_future)
@@ -115,6 +118,16 @@ class AsyncWire:
         self.shell.loop.call_soon(self._bell.ring)
         await self._bell.wait()
 
+    def doubt(self) -> None:
+        """Believe, after a while, that the client of this request has left."""
+        self.shell.loop.call_later(self.timeouts.half_closed, self._give_up, self.exchange)
+
+    def _give_up(self, exchange: Exchange) -> None:
+        """Believe that the client has left, if its request still runs."""
+        if self.exchange is exchange:
+            self.left = True
+            self._bell.ring()
+
     def hold(self) -> None:
         """Let the client wait: we have more of it than we can use."""
         if not self._paused:
@@ -157,6 +170,8 @@ class AsyncWire:
         """Part with a client that has kept us waiting for too long; the shell calls this."""
         pending = self.transport.get_write_buffer_size()
         if pending:
+            if sock := self.transport.get_extra_info("socket"):
+                pending += unsent(sock)
             self._look_at_reader(pending, now)
         elif now > self.deadline:
             self.overdue()

@@ -216,7 +216,8 @@ class Connection(Wire):
     def overdue(self) -> None:
         """End what has taken too long: with 408 in the middle of a request, else without a word."""
         if self.phase is Phase.WRITING:
-            self.abort()
+            if not self.still_reads():
+                self.abort()
         elif self.phase is Phase.READING and not self.engine.between_requests:
             self.engine.give_up()
             self.refuse(PeerError(408, "the request came too slowly (RFC 9110 §15.5.9)"))

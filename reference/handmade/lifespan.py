@@ -123,6 +123,7 @@ class Lifespan:
         except (Exception, SystemExit) as error:
             self._ended(f"{type(error).__name__}: {error}".rstrip(": "), error)
         finally:
+            self._ended("it was cancelled")  # where nothing else has ended it
             self._bell.ring()
 
     def _ended(self, how: str, error: BaseException | None = None) -> None:

@@ -69,9 +69,11 @@ class Future:
         self._finish(None, Cancelled())
         return True
 
-    def add_done_callback(self, callback: Callable[[Any], object]) -> None:
+    def add_done_callback(
+        self, callback: Callable[[Any], object], *, context: contextvars.Context | None = None
+    ) -> None:
         """Call ``callback(future)`` soon after it is done."""
-        context = contextvars.copy_context()
+        context = contextvars.copy_context() if context is None else context
         if self._done:
             self.loop.call_soon(callback, self, context=context)
         else:
@@ -136,7 +138,7 @@ class Task(Future):
             self.loop.call_soon(self._step, context=self._context)
             return
         self._waits_for = future
-        future.add_done_callback(self._step)
+        future.add_done_callback(self._step, context=self._context)
         if self._to_raise is not None and future.cancel():
             self._to_raise = None
 

@@ -1,7 +1,7 @@
 """One client's connection in the shells that never wait: bytes come in, tasks go out.
 
-This is where engine, gateway and transport meet, as in ``connection`` for the blocking shells.
-Each request runs in a task of its own, and whoever waits here waits for a ``Bell``.
+Engine, gateway and transport meet here, as in ``connection`` for the blocking shells.  A request
+runs in a task of its own, and whoever waits here waits for a ``Bell``.
 """
 
 from __future__ import annotations
@@ -35,14 +35,13 @@ class HttpProtocol(AsyncWire):
     """Serve one client (a ``gateway.AsyncChannel`` for the request that is running)."""
 
     __slots__ = (
-        *("engine", "exchange", "_incoming", "_body_open", "_unread", "_received", "_in_head"),
+        *("engine", "_incoming", "_body_open", "_unread", "_received", "_in_head"),
         *("_patience", "_began", "_access"),
     )
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.engine = shell.service.engine(shell.service.limits)
-        self.exchange: Exchange | None = None
         self._incoming: list[Data | End] = []
         self._body_open = self._in_head = False
         self._unread = self._received = 0
@@ -54,14 +53,18 @@ class HttpProtocol(AsyncWire):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and start a request when one is there and none is running."""
+        if self.gone:
+            return  # we have parted; what still comes is dropped
         self.engine.receive(data)
+        self._unread += len(data)
         if self.exchange is None:
             self._advance()
             return
         self._received += len(data)
-        self._unread += len(data)
-        if self._unread > BUFFERED:
+        if self._unread > BUFFERED and not self._paused:
             self.hold()
+            if not self._body_open:
+                self.doubt()  # who is not read from can leave without our noticing
         self._bell.ring()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -74,11 +77,13 @@ class HttpProtocol(AsyncWire):
     def eof_received(self) -> bool:
         """Note that the client will send no more, and keep our side open for its answer.
 
-        It may have left, or have closed its sending side and wait: TCP says the same for both.  So
-        the answer is sent in any case, and an application that wants to know whether anybody is
-        there is told no after a while.
+        It may have left, or wait for it with one side closed: TCP says the same for both.  So it is
+        sent in any case, and an application that waits to hear of the client is told no in a while.
         """
         self._ended = True
+        if self.gone:
+            self.transport.close()
+            return True
         self.engine.receive(b"")
         if self.exchange is None:
             self._advance()
@@ -86,13 +91,8 @@ class HttpProtocol(AsyncWire):
                 self.transport.close()
         else:
             self._bell.ring()
-            self.shell.loop.call_later(self.timeouts.half_closed, self._give_up)
+            self.doubt()
         return True
-
-    def _give_up(self) -> None:
-        """Believe that the client has left."""
-        self.left = True
-        self._bell.ring()
 
     # ------------------------------------------------------------ finding a request
 
@@ -108,7 +108,10 @@ class HttpProtocol(AsyncWire):
             return
         if type(event) is Closed:
             self.transport.close()
-        elif not self._in_head and not self.engine.between_requests:
+            return
+        self._unread = 0
+        self.read_on()
+        if not self._in_head and not self.engine.between_requests:
             self._in_head = True
             self.deadline = time.monotonic() + self.timeouts.head
 
@@ -118,11 +121,13 @@ class HttpProtocol(AsyncWire):
         self._body_open = not isinstance(first, End)
         if isinstance(first, Data | End):
             self._incoming.append(first)
-        self._unread = 0
+        self.left = False
         self.deadline = NEVER
         if self._access is not None:
             self._began = time.monotonic()
         exchange = self.exchange = self.shell.gateway.exchange(request, self)
+        if self._ended:
+            self.doubt()
         self.shell.run(exchange)
 
     def _refuse(self, error: PeerError) -> None:
@@ -197,10 +202,7 @@ class HttpProtocol(AsyncWire):
             self.gone = self.left = True
 
     def _read_ahead(self) -> None:
-        """Read what is here of a body that nobody asked for.
-
-        When all of it is, the connection can go on after the answer.
-        """
+        """Read what is here of a body: when all of it is, the connection can go on afterwards."""
         try:
             while isinstance(event := self.engine.next_event(), Data | End):
                 self._incoming.append(event)
@@ -222,12 +224,11 @@ class HttpProtocol(AsyncWire):
         self._patience = None
         self.deadline = time.monotonic() + self.shell.idle
         if self.engine.between_requests and not (self._ended or self._paused):
-            return
-        if self.engine.must_close:
+            self._unread = 0
+        elif self.engine.must_close:
             self.part()
-            return
-        self.read_on()
-        self._advance()
+        else:
+            self._advance()
 
     def _note(self, exchange: Exchange) -> None:
         """Give the access log its line: the response is complete, or was broken off."""
@@ -244,6 +245,6 @@ class HttpProtocol(AsyncWire):
         """End what has taken too long: with 408 in the middle of a request, else without a word."""
         if self.gone or (self.exchange is None and not self._in_head):
             self.transport.abort()
-            return
-        self.engine.give_up()
-        self._refuse(PeerError(408, "the request came too slowly (RFC 9110 §15.5.9)"))
+        else:
+            self.engine.give_up()
+            self._refuse(PeerError(408, "the request came too slowly (RFC 9110 §15.5.9)"))

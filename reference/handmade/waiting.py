@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import sys
 from contextlib import suppress
 
 READ, WRITE = "read", "write"
@@ -35,6 +36,21 @@ def wait(sock: socket.socket, what: str, timeout: float) -> bool:
         return bool(poll.poll(max(timeout, 0) * 1000))
     reading, writing = ([sock], []) if what == READ else ([], [sock])
     return any(select.select(reading, writing, [], max(timeout, 0)))
+
+
+def unsent(sock: socket.socket) -> int:
+    """Return how many bytes the system still holds for the peer; 0 where it does not tell.
+
+    A socket can be written again only when a large part of them has left, so who reads slowly and
+    steadily would seem to read nothing for a long time.
+    """
+    try:
+        import fcntl
+        import termios
+
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except (ImportError, AttributeError, OSError, ValueError):
+        return 0
 
 
 class Patience:

@@ -13,9 +13,10 @@ from enum import Enum
 
 from .gateway import Disconnected
 from .service import Timeouts
-from .waiting import READ, WRITE, Patience, wait
+from .waiting import READ, WRITE, Patience, unsent, wait
 
 RECEIVE_SIZE = 65536
+LOOK = 1.0  # seconds between two looks at what a slow reader has taken
 
 
 class Phase(Enum):
@@ -46,6 +47,7 @@ class Wire:
         self.pending = memoryview(b"")
         self.patience = Patience(timeouts.write, timeouts.slowest)
         self._left_at = 0.0
+        self._unsent = 0
         sock.setblocking(False)
         with suppress(OSError):  # some systems refuse it on a socket that is already reset
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -80,30 +82,38 @@ class Wire:
         if complete:
             self._leave(rest)
             return
-        while rest:
-            began = time.monotonic()
-            ready = wait(self.socket, WRITE, self.patience.left)
-            sent = self.push(rest) if ready else 0
-            self.patience.spend(time.monotonic() - began, sent)
-            if not ready:
+        self._leave(rest)
+        while self.pending:
+            ready = wait(self.socket, WRITE, min(self.patience.left, LOOK))
+            self._go_on(self.push(self.pending) if ready else 0)
+            if self.patience.left <= 0:
                 raise Disconnected("the client does not read")
-            rest = rest[sent:]
 
     def _leave(self, rest: memoryview) -> None:
-        """Leave bytes to be sent when the client takes them (phase WRITING)."""
+        """Leave bytes to be sent when the client takes them."""
         self.pending = rest
         self._left_at = time.monotonic()
+        self._unsent = unsent(self.socket)
+        self.deadline = self._left_at + self.patience.left
+
+    def _go_on(self, sent: int) -> None:
+        """Note that ``sent`` bytes of what was left are on their way, and what the client took."""
+        before, waited = self._unsent, time.monotonic() - self._left_at
+        self._leave(self.pending[sent:])
+        self.patience.spend(waited, before + sent - self._unsent)
         self.deadline = self._left_at + self.patience.left
 
     def send_pending(self) -> None:
-        """Go on with what was left to be sent, without waiting."""
+        """Go on with what was left to be sent, without waiting (phase WRITING)."""
         try:
-            sent = self.push(self.pending)
+            self._go_on(self.push(self.pending))
         except Disconnected:
             self.close()
-            return
-        self.patience.spend(time.monotonic() - self._left_at, sent)
-        self._leave(self.pending[sent:])
+
+    def still_reads(self) -> bool:
+        """Tell, when the deadline is over, whether the client has taken enough to get another."""
+        self._go_on(0)
+        return self.patience.left > 0
 
     def push(self, data: bytes | memoryview) -> int:
         """Return how many bytes the network took without waiting."""

@@ -8,6 +8,7 @@ and a thread whose client reads slowly waits in ``send``.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -43,7 +44,8 @@ class WsgiInAsgi:
         channel = MessageChannel(scope.get("client"), Bridge(loop), receive, send)
         request = request_of(scope)
         gateway = Gateway(self.app, server_of(scope), self._date)
-        await loop.run_in_executor(None, gateway.respond, request, channel)
+        context = contextvars.copy_context()  # what the middleware around us has set there
+        await loop.run_in_executor(None, context.run, gateway.respond, request, channel)
         if channel.cut:
             raise Disconnected("the response was cut off")
 
