@@ -239,7 +239,8 @@ def bytes_told(data: object) -> tuple[str, bytes]:
     """Say how many bytes, and which the first ones are."""
     if not isinstance(data, bytes):
         return f"{type(data).__name__}, not bytes", b""
-    return f"{len(data)} bytes: {visible(hidden(data)[:60])}", data
+    told = f": {visible(hidden(data)[:60])}" if data else ""
+    return f"{len(data)} bytes{told}", data
 
 
 def _event(event: Any) -> tuple[str, bytes]:
