@@ -162,6 +162,19 @@ def same_in_both(asked: Asked) -> tuple[int, Fields, bytes] | None:
     return None
 
 
+def company(asked: Asked) -> str:
+    """Tell whether so many requests are together, or one has been tired of waiting; or nothing."""
+    if any("alone" in each for each in notes(asked.token)):
+        return "alone"
+    return "together" if arrived(asked.token) >= asked.number("n", 2) else ""
+
+
+def alone(asked: Asked) -> str:
+    """Give up: nobody waits for company any more."""
+    note(asked.token, alone=1)
+    return "alone"
+
+
 def fields_of(fields: Fields, body: bytes) -> Fields:
     """Return all fields of a simple answer."""
     names = {name for name, _ in fields}
@@ -326,8 +339,8 @@ def w_wait(asked: Asked, environ: Environ, start_response: StartResponse) -> Blo
 def w_together(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
     """Answer when so many requests are inside."""
     note(asked.token, here=1)
-    all_here = sleep_until(lambda: arrived(asked.token) >= asked.number("n", 2))
-    return wsgi_answer(start_response, b"together" if all_here else b"alone")
+    sleep_until(lambda: company(asked) != "")
+    return wsgi_answer(start_response, (company(asked) or alone(asked)).encode())
 
 
 def w_fail(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
@@ -655,8 +668,8 @@ async def a_wait(asked: Asked, scope: Scope, receive: Receive, send: Send) -> No
 async def a_together(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer when so many requests are inside."""
     note(asked.token, here=1)
-    all_here = await nap_until(lambda: arrived(asked.token) >= asked.number("n", 2))
-    await asgi_answer(send, b"together" if all_here else b"alone")
+    await nap_until(lambda: company(asked) != "")
+    await asgi_answer(send, (company(asked) or alone(asked)).encode())
 
 
 async def a_fail(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
