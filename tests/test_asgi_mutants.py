@@ -195,11 +195,13 @@ def answers_on(patch):
 
 
 @other("a broken body is not told before the client leaves", "a broken chunk")
-def lost_wake_up(patch):
-    async def wait(self):
-        await self._bell.wait()
+def not_told(patch):
+    def refuse(self, error):
+        answer = gateway.error_response(error.status, error.reason, b"now")
+        self.transport.write(b"".join([self.engine.send(event) for event in answer]))
+        self.transport.write_eof()
 
-    patch(protocol.HttpProtocol, "wait", wait)
+    patch(protocol.HttpProtocol, "_refuse", refuse)
 
 
 @other("a task behind the response delays the stop", "a task when we stop")

@@ -77,6 +77,7 @@ class Lifespan:
         """Wait until the application has started up; raise LifespanFailed when it cannot."""
         self._task = self._loop.create_task(self._run())
         if not await self._until_it_has_left(Life.STARTING, seconds):
+            self.life = Life.FAILED
             self._task.cancel()
             raise LifespanFailed(f"the application has not started up {self._late}")
         if self.life is Life.FAILED:

@@ -492,7 +492,7 @@ def who_has_left_costs_nothing(server: Any) -> None:
         connect().readable(0.5)  # nothing comes: this only lets time go by
         used, seconds = server.cpu() - used, time.monotonic() - began
         goes_on.happens()
-    expect(used < seconds / 4, f"with nothing to do the server used {used:.2f} s of {seconds:.2f}")
+    expect(used < seconds / 20, f"with nothing to do the server used {used:.2f} s of {seconds:.2f}")
 
 
 @case("asgi", "who asks in a loop", "ASGI HTTP 2.5, Disconnect", 10)
