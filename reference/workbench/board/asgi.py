@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
@@ -56,14 +57,18 @@ class BoardApp:
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Keep one client of the upstream, for all requests, as long as the server runs."""
         await receive()
-        everybody = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        async with httpx.AsyncClient(
-            base_url=self.upstream_url, limits=everybody, timeout=30, trust_env=False
-        ) as client:
+        async with self.client() as client:
             scope.setdefault("state", {})["upstream"] = client
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def client(self) -> AbstractAsyncContextManager[Any]:
+        """Return a client of the upstream, which opens as many connections as are asked for."""
+        everybody = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        return httpx.AsyncClient(
+            base_url=self.upstream_url, limits=everybody, timeout=30, trust_env=False
+        )
 
     # ------------------------------------------------------------ the routes
 
@@ -87,7 +92,7 @@ class BoardApp:
             await reply(send, b"", "plain", 303, (b"location", home))
 
     async def slow(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for the upstream, and let everybody else go on meanwhile."""
+        """Wait for the upstream, and let everybody else go on meanwhile; then burn ``ms``."""
         if not self.upstream_url:
             raise Problem(503, "this board was started without an upstream")
         if "upstream" not in scope.get("state", {}):
@@ -95,7 +100,9 @@ class BoardApp:
                 503, "this server hands on no state of our start-up"
             )
         wait = number(scope, "wait", 0.1, most=30)
+        milliseconds = number(scope, "ms", 0, most=10_000)
         answer = await scope["state"]["upstream"].get("/", params={"wait": wait})
+        burn(milliseconds)
         await reply(send, answer.content)
 
     async def cpu(self, scope: Scope, receive: Receive, send: Send) -> None:

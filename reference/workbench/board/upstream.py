@@ -126,12 +126,12 @@ def upstream(wait: float = 0.1) -> Iterator[str]:
     )
     with process:
         try:
-            yield _first_line(process)
+            yield first_line(process)
         finally:
             process.kill()
 
 
-def _first_line(process: subprocess.Popen[str]) -> str:
+def first_line(process: subprocess.Popen[str]) -> str:
     """Return the line that says where a process listens."""
     timer = threading.Timer(PATIENCE, process.kill)
     timer.start()

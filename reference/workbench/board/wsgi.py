@@ -73,10 +73,12 @@ class BoardApp:
         return reply(start_response, b"", "plain", 303, ("Location", home))
 
     def slow(self, environ: Environ, start_response: StartResponse) -> Body:
-        """Wait for the upstream, and do nothing meanwhile."""
+        """Wait for the upstream, and do nothing meanwhile; then burn ``ms`` of processor time."""
         if not self.upstream.base_url.host:
             raise Problem(503, "this board was started without an upstream")
+        milliseconds = number(environ, "ms", 0, most=10_000)
         answer = self.upstream.get("/", params={"wait": number(environ, "wait", 0.1, most=30)})
+        burn(milliseconds)
         return reply(start_response, answer.content)
 
     def cpu(self, environ: Environ, start_response: StartResponse) -> Body:

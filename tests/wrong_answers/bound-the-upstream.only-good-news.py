@@ -1,0 +1,16 @@
+# trips: questions that fail
+import asyncio
+
+
+class Bounded:
+    def __init__(self, ask, most):
+        self.ask = ask
+        self.most = most
+        self.places = asyncio.Semaphore(most)
+
+    async def __call__(self, path):
+        """Ask when there is a place, and return the answer."""
+        await self.places.acquire()
+        answer = await self.ask(path)
+        self.places.release()
+        return answer
