@@ -8,6 +8,7 @@
   python3 learn.py check [NAME]    grade your answers to the exercises of a chapter
   python3 learn.py watch           grade them each time you save
   python3 learn.py serve ...       run an application on the handmade servers (serve --help)
+  python3 learn.py gauntlet ...    judge any server over the network (gauntlet --help)
 
   python3 learn.py lint            the checks that only read: {lint}
   python3 learn.py build ...       run the notebooks and store their outputs (build --help)
@@ -423,6 +424,7 @@ COMMANDS = {
     "check": module("workbench.exercises", "check"),
     "watch": module("workbench.exercises", "watch"),
     "serve": module("handmade", "serve"),
+    "gauntlet": module("workbench.gauntlet"),
     "lint": lambda options: test(options or LINT),
     "build": module("workbench.build"),
     "lock": lock,

@@ -21,6 +21,7 @@ from .targets import CannotStart, Starter, Target, starter
 
 RESTARTS = 3  # of a server that ends by itself, for each worker
 CALM = 4.0  # seconds that a server has to answer a plain request after a check that it failed
+LAST_BREATH = 0.3  # seconds from a server's last word to the end of its process
 ENDED = "not run: the server has ended"
 
 Heard = Callable[[Result, int, int], None]
@@ -141,11 +142,13 @@ class Worker:
 
     def _look_after(self, live: Live, result: Result) -> None:
         """See whether the server still answers, so that no check spoils the next one."""
-        if not live.alive:
+        if _answers(live):
+            return
+        if not live.alive or live.ended_within(LAST_BREATH):
             if result.verdict in ("fail", "no"):
                 words = live.words()
                 result.problem += f"; and the server has ended{': ' + words if words else ''}"
-        elif not _answers(live):
+        else:
             self._restarts -= not self._start.target.command
             self._leave()
 
