@@ -18,6 +18,7 @@ from .blocking import OneAtATime
 from .connection import Connection
 from .events import Request
 from .service import Service
+from .wire import Phase
 
 
 class Threads(OneAtATime):
@@ -63,6 +64,8 @@ class Threads(OneAtATime):
     def _take(self, connection: Connection) -> None:
         """Put a ready client in line, unless a thread has it already."""
         with self._lock:
+            if connection.phase is Phase.CLOSED:
+                return  # a thread was through with it while the selector was still telling us
             if not connection.busy:
                 super()._take(connection)
             elif connection.watched:
