@@ -168,7 +168,7 @@ def no_reset(patch):
     patch(async_wire.AsyncWire, "abort", abort)
 
 
-@other("a stream to who has left never ends", "send after the client left")
+@other("a stream to who has left never ends", "a stream to nobody")
 def failed_writes_unseen(patch):
     send = protocol.HttpProtocol.send
 

@@ -457,12 +457,17 @@ def test_django_streams(django):
 
 def test_django_cancels_a_view_whose_client_has_left(django):
     address = (django.base_url.host, django.base_url.port)
-    before = len(django.get("/async/closed").json())
     with Wire(address, PATIENCE) as wire:
         wire.send(b"GET /async/endless HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         wire.until(b"tick", "the beginning of an endless stream")
         wire.reset()
-    comes(lambda: len(django.get("/async/closed").json()) > before, "the end of the stream")
+
+    def stands_still():
+        before = django.get("/async/ticks").text
+        threading.Event().wait(0.05)  # fifty ticks
+        return django.get("/async/ticks").text == before
+
+    comes(stands_still, "the end of the stream")
 
 
 def test_django_keeps_sessions_and_cookies(django):

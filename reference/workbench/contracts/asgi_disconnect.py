@@ -262,6 +262,28 @@ def send_after_the_client_left(server: Any) -> None:
         raise Broken(f"send() must raise OSError, and not {app.errors!r}")
 
 
+@case("asgi", "a stream to nobody", SEND, 10)
+def a_stream_to_nobody(server: Any) -> None:
+    """Also an application that never waits learns soon that its client has left meanwhile."""
+    gone = instant(server, "the client to leave")
+
+    @App
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start())
+        await send(body(b"first"))
+        gone.wait()  # it computes, and holds the loop: the server cannot look meanwhile
+        for _ in range(1000):
+            await send(body(BLOCK))
+
+    with up(server, app) as connect:
+        wire = connect().send(request())
+        wire.until(b"first", "the first part")
+        wire.reset()
+        gone.happens()
+        app.ended.wait()
+    expect(app.errors and isinstance(app.errors[0], OSError), f"send() raised {app.errors!r}")
+
+
 @case("asgi", "a client that leaves is no error", SEND, 10, needs={"log"})
 def a_client_that_leaves_is_no_error(server: Any) -> None:
     """What send raises because the client has left is not logged as an error of anybody."""

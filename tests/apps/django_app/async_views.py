@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from .models import Note
 
-CLOSED = []
+TICKS = []
 
 
 async def hello(request, name):
@@ -46,18 +46,16 @@ async def endless(request):
     """Stream until the client leaves; Django then cancels the view."""
 
     async def ticks():
-        try:
-            while True:
-                yield "tick\n"
-                await asyncio.sleep(0.001)
-        finally:
-            CLOSED.append("endless")
+        while True:
+            TICKS.append("tick")
+            yield "tick\n"
+            await asyncio.sleep(0.001)
 
     return StreamingHttpResponse(ticks(), content_type="text/plain")
 
 
-async def closed(request):
-    return JsonResponse(CLOSED, safe=False)
+async def ticks(request):
+    return HttpResponse(str(len(TICKS)))
 
 
 async def cookies(request):
@@ -77,7 +75,7 @@ urlpatterns = [
     path("upload", upload),
     path("stream", stream),
     path("endless", endless),
-    path("closed", closed),
+    path("ticks", ticks),
     path("cookies", cookies),
     path("fail", fail),
 ]
