@@ -29,3 +29,9 @@ def test_citations_are_found_across_lines_and_lists():
     text = "# RFC 9112\n# §2.2, §5.2 say so (PEP 3333, Unicode Issues)."
     found = {"RFC 9112 §2.2", "RFC 9112 §5.2", "PEP 3333, Unicode Issues"}
     assert clauses.citations(text) == found
+
+
+def test_the_documents_of_asgi_are_cited_by_their_titles():
+    text = "(ASGI HTTP 2.5, Response\nBody), ASGI Lifespan 2.0, Startup Failed; ASGI 3.0, Nonsense"
+    found = {"ASGI HTTP 2.5, Response Body", "ASGI Lifespan 2.0, Startup Failed"}
+    assert clauses.citations(text) == found

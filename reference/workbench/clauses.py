@@ -1,6 +1,7 @@
 """The table clause → code → test, read off the citations in the sources.
 
-A citation is ``RFC 9112 §6.3`` or ``PEP 3333, Title of the Section``; it stands in the reference
+A citation is ``RFC 9112 §6.3``, ``PEP 3333, Title of the Section`` or, of the documents of ASGI,
+``ASGI HTTP 2.5, Title of the Section``; it stands in the reference
 beside the code that obeys it, and in the tests and contracts beside what proves it.  The command
 ``python -m workbench.clauses --write`` puts the table into ``reference/README.md``.
 """
@@ -40,6 +41,35 @@ SECTIONS = (
     "Optional Platform-Specific File Handling",
 )
 
+# Those of ASGI neither: each document by its name and version, in the order of its sections.
+ASGI = {
+    "ASGI 3.0": ("Overview", "Extra Coroutines", "Error Handling"),
+    "ASGI HTTP 2.5": (
+        "HTTP Connection Scope",
+        "Request",
+        "Response Start",
+        "Response Body",
+        "Disconnected Client",
+        "Disconnect",
+        "WSGI Compatibility",
+    ),
+    "ASGI Lifespan 2.0": (
+        "Scope",
+        "Lifespan State",
+        "Startup",
+        "Startup Complete",
+        "Startup Failed",
+        "Shutdown",
+        "Shutdown Complete",
+        "Shutdown Failed",
+    ),
+    "ASGI Extensions": ("HTTP Trailers", "Early Hints"),
+}
+TITLES = {
+    document: re.compile(rf"{document}, ({'|'.join(sorted(titles, key=len, reverse=True))})\b")
+    for document, titles in ASGI.items()
+}
+
 
 def citations(text: str) -> set[str]:
     """Return the clauses that a text cites.
@@ -54,6 +84,8 @@ def citations(text: str) -> set[str]:
         found.update(f"RFC {match['number']} §{section}" for section in sections)
     if "PEP 3333" in text:
         found.update(f"PEP 3333, {title}" for title in SECTIONS if title in text)
+    for document, pattern in TITLES.items():
+        found.update(f"{document}, {title}" for title in pattern.findall(text))
     return found
 
 
@@ -82,8 +114,9 @@ def order(clause: str) -> tuple[str, list[int], int]:
     """Sort clauses by document, then by section."""
     document, _, section = clause.partition(" §")
     numbers = [int(part) for part in section.split(".")] if section else []
-    title = clause.removeprefix("PEP 3333, ")
-    return document[:8], numbers, SECTIONS.index(title) if title in SECTIONS else 0
+    document, _, title = document.partition(", ")
+    titles = ASGI.get(document, SECTIONS)
+    return document, numbers, titles.index(title) if title in titles else 0
 
 
 def table() -> str:
