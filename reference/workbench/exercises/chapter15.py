@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from workbench.exercises import measured_async, measured_places
+from workbench.exercises import exhibits, measured_async, measured_places
 from workbench.exercises.model import Exercise
 
-EXERCISES: tuple[Exercise, ...] = (*measured_places.EXERCISES, *measured_async.EXERCISES)
+EXERCISES: tuple[Exercise, ...] = (
+    *measured_places.EXERCISES,
+    *measured_async.EXERCISES,
+    *exhibits.EXERCISES,
+)

@@ -151,10 +151,14 @@ def target_of(server: str) -> Target:
 
 
 @contextmanager
-def served(broken: Exhibit | None, server: str = "") -> Iterator[Server]:
-    """Run an exhibit, or with None the server as it is, for the length of the block."""
+def served(broken: Exhibit | None, server: str = "", app: Any = None) -> Iterator[Server]:
+    """Run an exhibit, or with None the server as it is, for the length of the block.
+
+    It serves the probe, or another application.
+    """
     with contextlib.ExitStack() as stack:
         if broken is not None:
             stack.enter_context(infected(broken.change))
         kind = server or (broken.server if broken is not None else "wsgi")
-        yield stack.enter_context(running(**how_to_run(kind), patience=1.0))
+        how = how_to_run(kind) if app is None else {**how_to_run(kind), "app": app}
+        yield stack.enter_context(running(**how, patience=1.0))

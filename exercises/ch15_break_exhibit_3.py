@@ -1,0 +1,21 @@
+"""★ break-exhibit-3: find the packet that breaks exhibit 3 of the museum.
+
+Exhibit 3 is our server with one bug that tutorials have: some fields of a request never reach the
+application. Its card, and what it says to a packet of yours:
+
+    from workbench.gauntlet import museum
+    print(museum.exhibit(3).symptom)
+    with museum.served(museum.exhibit(3)) as server:
+        print(server.talk(packet()))
+
+Write ``packet()``. It returns the bytes of one request. Our server as it is answers it with 200;
+the exhibit answers it too, and its application lacks a field that you have sent.
+"""
+
+from __future__ import annotations
+
+
+def packet() -> bytes:
+    """Return a request that exhibit 3 gets wrong."""
+    # YOUR CODE HERE
+    raise NotImplementedError("your turn")
