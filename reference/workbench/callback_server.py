@@ -65,6 +65,7 @@ class Client:
         self.engine = Connection()
         self.asked = False  # the upstream, which has not answered yet
         self.milliseconds = 0.0  # of work, when the wait is over
+        self.request: Request
         self.upstream: socket.socket
         self.buf = bytearray()  # what has come of the upstream's answer
         sock.setblocking(False)
@@ -91,8 +92,10 @@ class Client:
             while not self.asked:
                 event = self.engine.next_event()
                 if isinstance(event, Request):
-                    self.begin(event)
-                elif not isinstance(event, Data | End):  # more bytes are needed
+                    self.request = event
+                elif isinstance(event, End):
+                    self.begin(self.request)
+                elif not isinstance(event, Data):  # more bytes are needed
                     return
         except (PeerError, OSError):
             self.leave()

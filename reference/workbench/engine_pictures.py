@@ -177,7 +177,7 @@ def _draw_scores(seen: Mapping[str, Seen], title: str) -> Figure:
     rate.set_yticks(rows, list(seen))
     rate.set_ylim(len(seen) - 0.4, -0.6)
     for axes in (rate, latency, cpu, memory):
-        axes.margins(x=0.7 if axes is latency else 0.32)
+        axes.margins(x=1.15 if axes is latency else 0.32)
         axes.set_xlim(left=0)
         axes.tick_params(axis="y", length=0)
         axes.xaxis.label.set_fontsize(9)

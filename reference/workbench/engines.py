@@ -15,9 +15,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workbench.board.upstream import upstream
+from workbench.cpu import tree_cpu
 from workbench.load import LoadResult, load
 from workbench.running import Server, running
 
@@ -73,11 +75,6 @@ class Seen:
         """Answers per second in the best run."""
         return self.best.rate
 
-    @property
-    def busy(self) -> float:
-        """The share of a core that it took in its best run."""
-        return self.best.server_cpu or 0.0
-
 
 class Fleet:
     """Engines that run, and one way to ask all of them."""
@@ -106,20 +103,38 @@ class Fleet:
         """
         path = path or f"/slow?wait={wait:g}&ms={ms:g}"
         runs: dict[str, list[LoadResult]] = {name: [] for name in names or self.servers}
+        used = dict.fromkeys(runs, 0.0)
         for _ in range(rounds):
             for name, found in runs.items():
                 server = self.servers[name]
-                found.append(
-                    load(server, clients, seconds, requests, path, keep_alive=False, **more)
-                )
-        return {name: self._seen(name, results) for name, results in runs.items()}
+                before = cpu_of(server.pid)
+                run = load(server, clients, seconds, requests, path, keep_alive=False, **more)
+                used[name] += cpu_of(server.pid) - before
+                found.append(run)
+        return {name: self._seen(name, found, used[name]) for name, found in runs.items()}
 
-    def _seen(self, name: str, runs: Sequence[LoadResult]) -> Seen:
+    def _seen(self, name: str, runs: Sequence[LoadResult], used: float) -> Seen:
         answers = sum(len(run.answered) for run in runs)
-        used = sum((run.server_cpu or 0.0) * run.elapsed for run in runs)
         best = max(runs, key=lambda run: run.rate)
         cpu = used / answers if answers else float("nan")
         return Seen(ENGINES[name], best, cpu, memory_of(self.servers[name].pid))
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process and all below it, of the threads that they have now.
+
+    The kernel counts them in nanoseconds in one place, and in hundredths of a second in the other.
+    """
+    used = tree_cpu(pid)
+    try:
+        stats = [
+            stat.read_text()
+            for each in used
+            for stat in Path(f"/proc/{each}/task").glob("*/schedstat")
+        ]
+    except OSError:
+        stats = []
+    return sum(int(text.split()[0]) for text in stats) / 1e9 if stats else sum(used.values())
 
 
 def memory_of(pid: int) -> float:

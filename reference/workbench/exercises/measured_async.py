@@ -250,8 +250,14 @@ HIDDEN_WAIT = Exercise(
         ),
     ),
     hints=(
-        "Slow, and idle: somebody waits without an await. Serve the shop with "
-        "`running(Shop(url), slow_callback=0.05)` and read server.log: it names the line.",
+        """
+        Slow, and idle: somebody waits without an await. Our server tells where. In a cell:
+
+            %run ../exercises/ch15_hidden_wait.py
+            with upstream() as url, running(Shop(url), slow_callback=0.05) as server:
+                load(server, 8, requests=8)
+                print(server.log_text())
+        """,
         "self.log.info hands the line to an HTTPHandler, which sends it over the network and waits "
         "for the answer. The handler may wait, but in another thread.",
         """
@@ -271,8 +277,8 @@ HIDDEN_WAIT = Exercise(
         (socket.getaddrinfo), drivers of databases, and the first import of a large module.
 
         Uvicorn writes its access log in the loop's thread too, to a stream: cheap, until the other
-        end of the pipe stops reading. asyncio's own debug mode names callbacks that take longer
-        than 0.1 s, as our --debug-blocking does, with the line.
+        end of the pipe stops reading. asyncio's own debug mode tells which task took longer than
+        0.1 s; our --debug-blocking tells the line too.
         """,
     seconds=15.0,
 )

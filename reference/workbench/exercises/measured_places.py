@@ -225,7 +225,7 @@ async def as_many_as_allowed(cls: Any) -> None:
     """Twelve questions at most four at a time, against one after the other."""
     paths = [f"/{n}" for n in range(12)]
     best, other = float("inf"), float("inf")
-    with strict_upstream(0.06) as up:
+    with strict_upstream(0.08) as up:
         ask = Asked(up)
         async with ask.client:
             for _ in range(TRIES):
