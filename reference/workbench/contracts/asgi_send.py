@@ -103,7 +103,7 @@ def defaults(server: Any) -> None:
 
 @case("asgi", "the start waits", START, 9)
 def the_start_waits(server: Any) -> None:
-    """The head is not sent before the first body: until then the response may become a 500."""
+    """The head waits for the first body, as it may: until then the response may become a 500."""
     looked = instant(server, "the client to have looked")
 
     @App

@@ -126,7 +126,7 @@ ROUND_ROBIN = Exercise(
 
         asyncio's loop has exactly this deque (BaseEventLoop._ready), and in each round calls as
         many as were in it when the round began. Uvicorn and Hypercorn run on that, or on uvloop,
-        where libuv keeps the line.
+        which has such a deque too, above libuv.
         """,
 )
 

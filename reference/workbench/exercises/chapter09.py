@@ -245,9 +245,10 @@ SCOPE_OF = Exercise(
         Environ had to press a request into a dict of text, made for CGI in 1993. The scope keeps
         what came, and decodes the one thing that every router wants.
 
-        Uvicorn makes the same dict: its raw_path is the path's bytes as they came, its path goes
-        through unquote. Hypercorn decodes the path as ASCII first and unquotes that. Neither joins
-        headers or drops one with an underscore; a framework that builds an environ has to.
+        Uvicorn and Hypercorn make the same dict: raw_path is the path's bytes as they came, and
+        they decode it as ASCII and unquote that for path. (Given --root-path, Uvicorn puts it in
+        front of both.) Neither joins headers or drops one with an underscore; a framework that
+        builds an environ has to.
         """,
 )
 
