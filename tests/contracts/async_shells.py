@@ -142,6 +142,7 @@ class Ours:
     engine: str
     patience: float = 10.0
     timeouts: Timeouts = PATIENT
+    hurry: float = 0.15
     serving: Serving | None = None
 
     provides = frozenset((

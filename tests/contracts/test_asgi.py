@@ -11,7 +11,7 @@ from workbench.contracts.server import cases_for as server_cases_for
 
 SERVERS = [Ours(shell, engine) for shell in ("asyncio", "loop") for engine in ("http1", "h11")]
 SERVERS.append(Ours("uvloop", "http1"))
-WSGI = [WsgiOnOurs("asyncio", "http1"), WsgiOnOurs("loop", "http1"), WsgiOnOurs("asyncio", "h11")]
+WSGI = [WsgiOnOurs("asyncio", "http1"), WsgiOnOurs("loop", "http1")]
 # What ASGI cannot carry: "the status argument becomes status, with the reason phrase dropped"
 # (ASGI HTTP 2.5, WSGI Compatibility).
 NO_REASON = ("status and reason", "Latin-1 reason")

@@ -3,7 +3,8 @@
 A case is given an object ``server`` and asks one thing of it: ``server.serve(app)`` is a context
 manager that gives ``(host, port)`` while ``app`` is served there, and stops the server gracefully
 at its end.  The case brings the application, talks raw bytes through a ``Wire``, and compares what
-both sides saw.  ``server.patience``, when there, is the number of seconds for one answer.  The
+both sides saw.  ``server.patience``, when there, is the number of seconds for one answer, and
+``server.hurry`` what it takes at most to cut its clients off, if it is one that does.  The
 applications run on any loop that ``asgi_probes.running_loop`` knows.
 
 Not every server offers everything, so some cases state what they need, and are left out for a

@@ -326,7 +326,7 @@ def an_application_that_takes_its_time(server: Any) -> None:
     @App
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await body_of(receive)
-        await goes_on.came_within(1.2)
+        await goes_on.came_within(0.8)
         await answer(send, b"at last")
 
     with up(server, app, impatient=True) as connect:
@@ -489,7 +489,7 @@ def who_has_left_costs_nothing(server: Any) -> None:
                 leave(connect().send(begin))
         connect().send(request()).response()
         used, began = server.cpu(), time.monotonic()
-        connect().readable(0.5)  # nothing comes: this only lets time go by
+        connect().readable(0.3)  # nothing comes: this only lets time go by
         used, seconds = server.cpu() - used, time.monotonic() - began
         goes_on.happens()
     expect(used < seconds / 20, f"with nothing to do the server used {used:.2f} s of {seconds:.2f}")

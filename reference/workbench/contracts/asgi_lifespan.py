@@ -383,7 +383,7 @@ def stopping(server: Any, app: App) -> Iterator[tuple[Wire, Callable[[], None]]]
         def stop() -> None:
             thread.start()
             # A server that cuts its clients off does so before the application goes on.
-            wire.hears_more(HURRY)
+            wire.hears_more(getattr(server, "hurry", HURRY))
 
         yield wire, stop
         wire.closed("it stops")
