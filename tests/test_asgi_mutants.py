@@ -278,7 +278,16 @@ def silent_send(patch):
     patch(asgi.Exchange, "send", polite)
 
 
-other("the head leaves before there is a body", "the start waits")(asgi_exhibits.eager_head)
+@other("the head leaves before there is a body", "the start waits")
+def eager_head(patch):
+    start = asgi.Exchange._TAKES[asgi.START]
+
+    def eager(self, message, moves):
+        start(self, message, moves)
+        body = {"type": asgi.BODY, "more_body": True}
+        self._body(body, asgi.SENDING[self.sending, asgi.BODY])
+
+    patch(asgi.Exchange, "_TAKES", {**asgi.Exchange._TAKES, asgi.START: eager})
 
 
 @other("the head waits for a byte of content", "an empty body begins")

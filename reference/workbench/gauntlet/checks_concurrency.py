@@ -22,7 +22,7 @@ CROWD = 12
 @concurrency("in turn", "RFC 9110 §3.3", 5)
 def in_turn(it: Asking) -> None:
     """Clients that ask at the same time are all answered, each with its own answer."""
-    wires = [it.connect() for _ in range(CROWD)]
+    wires = [it.connect() for _ in range(5)]  # as many as the smallest backlog holds
     for number, wire in enumerate(wires):
         wire.send(request(f"/ok?say={number}", "Connection: close"))
     for number, wire in enumerate(wires):

@@ -72,14 +72,14 @@ def many_fields(it: Asking) -> None:
     it.refused(sent, 431, 400, 0, closes=False)
 
 
-@limits("a cookie of 4 KiB", "RFC 9110 §5.4", 2, needs=BARE)
+@limits("a cookie of 4 KiB", "RFC 9110 §5.4", 2, choice=True, needs=BARE)
 def a_cookie(it: Asking) -> None:
     """A field of a reasonable length is read: browsers send cookies of 4096 bytes."""
     sent = request("/ok", "Cookie: a=" + "b" * 4094)
     same(it.ask(sent).status, 200, "the status", sent)
 
 
-@limits("60 fields", "RFC 9110 §5.4", 2)
+@limits("60 fields", "RFC 9110 §5.4", 2, choice=True)
 def sixty_fields(it: Asking) -> None:
     """A reasonable number of fields is read, and none is lost."""
     facts = it.facts(*[f"X-Number-{number}: {number}" for number in range(60)])
@@ -122,7 +122,7 @@ def a_length_beyond_all_measure(it: Asking) -> None:
     expect(answer.status < 500, "a number of 30 digits is no failure of ours", sent, answer.head, 9)
 
 
-@limits("a megabyte up", "RFC 9110 §8.6", 3)
+@limits("a megabyte up", "RFC 9110 §8.6", 3, choice=True)
 def a_megabyte_up(it: Asking) -> None:
     """An upload of a megabyte arrives whole, with a length and in chunks."""
     body = b"0123456789abcdef" * 65_536

@@ -52,7 +52,7 @@ def each_part_at_once(it: Asking) -> None:
     each_at_once(it, "/steps")
 
 
-@http("each at once for HTTP/1.0", "RFC 9112 §6.3", 4)
+@http("each at once for HTTP/1.0", "RFC 9112 §6.3", 4, choice=True)
 def each_at_once_for_http_1_0(it: Asking) -> None:
     """A client of HTTP/1.0 gets a stream as it comes too, up to the end of the connection."""
     each_at_once(it, "/steps", version="1.0")

@@ -26,6 +26,7 @@ from unittest import mock
 from handmade.lifespan import LifespanFailed
 from workbench.running import Server, running
 
+from . import stages
 from .asking import Live, folder_for_notes
 
 START = 15.0  # seconds that a command has to accept its first client
@@ -129,11 +130,16 @@ def _real() -> dict[str, Target]:
 
 OURS = _ours()
 REAL = _real()
-TARGETS = {**OURS, **REAL}
+STAGES = {
+    f"stage-{number}": Target(f"stage-{number}", "", more={"handler": handler})
+    for number, handler in enumerate((stages.chapter_1, stages.chapter_2, stages.chapter_3), 1)
+}
+TARGETS = {**OURS, **REAL, **STAGES}
 MEANT = {
     "handmade": ("threads", "asyncio"),
     "all": tuple(OURS),
     "wild": tuple(REAL),
+    "stages": (*STAGES, "one", "threads", "asyncio"),
 }
 """Names that mean several targets."""
 

@@ -20,7 +20,6 @@ from . import Patch, exhibit_of, nothing
 from .wsgi_exhibits import BOOK, HELD
 
 TALK = "ASGI servers in talks and tutorials"
-RESPECTED = "servers that many run"
 
 
 # ---------------------------------------------------------------- the life of an application
@@ -46,7 +45,7 @@ def deaf_to_a_return(patch: Patch) -> None:
 @exhibit_of(
     "failed and served", "asgi",
     symptom="an application without its database answers 500 all day", seen=BOOK,
-    packet=request("/ok"), check="a failed start-up", clause="ASGI Lifespan 2.0, Startup Failed",
+    packet=request("/ok"), check="a failed start-up", clause="ASGI Lifespan 2.0, Startup Complete",
 )  # fmt: skip
 def failed_and_served(patch: Patch) -> None:
     """Take startup.failed for startup.complete."""
@@ -183,21 +182,22 @@ def buffered(patch: Patch) -> None:
 
 
 @exhibit_of(
-    "too eager a head", "asgi",
-    symptom="a view that fails before its first byte is a 200", seen=RESPECTED,
-    packet=request("/fail?when=started"), check="the head waits for a body",
-    clause="ASGI HTTP 2.5, Response Start",
+    "empty for ever", "asgi",
+    symptom="who waits for the client to leave gets empty bodies, and spins",
+    seen="a server whose later release mends it",
+    packet=request("/a/listen?token=empty", method="POST", body=b"hello"),
+    check="receive waits", clause="ASGI HTTP 2.5, Request",
 )  # fmt: skip
-def eager_head(patch: Patch) -> None:
-    """Send the head with the start."""
-    start = asgi.Exchange._TAKES[asgi_messages.START]
+def empty_for_ever(patch: Patch) -> None:
+    """Give an empty body wherever there is no other."""
+    receive = asgi.Exchange.receive
 
-    def eager(self: Any, message: Any, moves: Any) -> None:
-        start(self, message, moves)
-        body = {"type": asgi_messages.BODY, "more_body": True}
-        self._body(body, asgi_messages.SENDING[self.sending, asgi_messages.BODY])
+    async def impatient(self: Any) -> Any:
+        if self._read_to_end:
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return await receive(self)
 
-    patch(asgi.Exchange, "_TAKES", {**asgi.Exchange._TAKES, asgi_messages.START: eager})
+    patch(asgi.Exchange, "receive", impatient)
 
 
 # ---------------------------------------------------------------- the scope
