@@ -227,7 +227,7 @@ def test_the_summary():
     assert made_up().text().splitlines() == [
         "group       mine   theirs",
         "framing     1/2 !  1/1",
-        "keep-alive  -      0/0, 1 of 1",
+        "keep-alive  -      1 of 1",
         "together    1/2 !  1/1, 1 of 1",
         "seconds     1      2",
         "mine: FAIL no Host: wanted 400",

@@ -15,7 +15,9 @@ from .model import FAILURES, GROUPS, Report, Result
 
 MARK = {"pass": "ok", "fail": "FAIL", "yes": "yes", "no": "no", "not run": "NOT RUN", "": "-"}
 COLOUR = {"pass": GREEN, "fail": RED, "yes": GREY, "no": ORANGE, "not run": RED, "": GREY}
-ROW = 0.24  # inches
+ROW, GROUP, CELL = 0.24, 1.2, 1.45  # inches
+FEW = 40  # checks that a picture can show one by one
+LINES = 24  # failures that a picture of the groups names
 
 
 class Table:
@@ -95,7 +97,7 @@ class Table:
     # ------------------------------------------------------------ in a notebook
 
     def picture(self) -> Picture:
-        """Draw every check: a row each, a mark and a colour for each server."""
+        """Draw the checks, or their groups where they are many, in a column for each server."""
         names = ", ".join(report.name for report in self.reports)
         failed = sum(result.failed for result in self.failures)
         alt = f"Table of the gauntlet for {names}: {failed} judged checks failed."
@@ -127,8 +129,8 @@ def counted(report: Report, group: str) -> str:
     chosen, choices = report.count(group, "yes"), report.count(group, "yes", "no")
     if not judged and not choices:
         return "-"
-    bad = " !" if passed < judged else ""
-    return f"{passed}/{judged}{bad}" + (f", {chosen} of {choices}" if choices else "")
+    parts = [f"{passed}/{judged}" + (" !" if passed < judged else "")] if judged else []
+    return ", ".join(parts + ([f"{chosen} of {choices}"] if choices else []))
 
 
 def lay_out(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -166,7 +168,35 @@ def to_json(table: Table, path: str) -> None:
 
 
 def draw(table: Table) -> Any:
-    """Draw the table: a row for each check, in the colours and with the words of its verdicts."""
+    """Draw the table: a row for each check, or for each group where there are too many checks."""
+    return draw_checks(table) if len(table.checks()) <= FEW else draw_groups(table)
+
+
+def draw_groups(table: Table) -> Any:
+    """Draw the summary, and below it what failed, by name."""
+    heads, *rows = table.rows()
+    failed = [f"{report.name}: {MARK[each.verdict]} {each.check.name} ({each.check.clause})"
+              for report in table.reports for each in report.failures]  # fmt: skip
+    shown = failed[:LINES] + ([f"and {len(failed) - LINES} more"] if len(failed) > LINES else [])
+    axes = sheet((len(rows) + len(shown) + 3.5) * ROW, GROUP + CELL * len(table.reports))
+    for column, head in enumerate(heads):
+        axes.text(_x(column), ROW, head, weight="bold", fontsize=9, va="center")
+    for line, row in enumerate(rows, 2):
+        for column, cell in enumerate(row):
+            how: dict[str, Any] = {"color": RED, "weight": "bold"} if "!" in cell else {}
+            axes.text(_x(column), line * ROW, cell, fontsize=9, va="center", **how)
+    for line, text in enumerate(shown, len(rows) + 3):
+        axes.text(0.1, line * ROW, text, fontsize=8, va="center", color=RED)
+    return axes.figure
+
+
+def _x(column: int) -> float:
+    """Return where a column of the summary begins, in inches."""
+    return 0.1 if column == 0 else GROUP + CELL * (column - 1)
+
+
+def draw_checks(table: Table) -> Any:
+    """Draw a row for each check, in the colours and with the words of its verdicts."""
     rows = table.checks()
     titles = len({group for group, _, _ in rows})
     axes = sheet((len(rows) + titles + 2) * ROW, 5.2 + 1.1 * len(table.reports))
