@@ -43,7 +43,7 @@ def test_no_check_kills_the_server_as_it_is(server):
     checks = [each for each in checks_for(target.interface, target.provides)
               if each.name in wanted]  # fmt: skip
     assert len(checks) == len(wanted)
-    report = judge(target, checks=checks, jobs=2)
+    report = judge(target, checks=checks)
     assert [(each.check.name, each.problem) for each in report.results
             if each.verdict not in GOOD] == []  # fmt: skip
 

@@ -165,7 +165,8 @@ def of_command(command: str) -> Target:
 
 def of_function(name: str, interface: str = "", **more: Any) -> Target:
     """Return the target that ``running(**more)`` means: handler=, serve= or an app=."""
-    return Target(name, interface, more=more)
+    # Applications in this process share the probe's one life, and its environment.
+    return Target(name, interface, more=more, jobs=1 if "app" in more else 4)
 
 
 # --- running ----------------------------------------------------------------------------------
