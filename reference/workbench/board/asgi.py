@@ -96,9 +96,7 @@ class BoardApp:
         if not self.upstream_url:
             raise Problem(503, "this board was started without an upstream")
         if "upstream" not in scope.get("state", {}):
-            raise Problem(
-                503, "this server hands on no state of our start-up"
-            )
+            raise Problem(503, "this server hands on no state of our start-up")
         wait = number(scope, "wait", 0.1, most=30)
         milliseconds = number(scope, "ms", 0, most=10_000)
         answer = await scope["state"]["upstream"].get("/", params={"wait": wait})
