@@ -128,9 +128,19 @@ def test_a_strict_upstream_refuses_who_is_too_many():
 # --- Ratios -----------------------------------------------------------------------------------
 
 
-def test_a_ratio_that_is_reached_in_one_turn_is_reached():
-    yours, theirs = iter([2.0, 0.4]), iter([1.0, 1.0])
+def test_a_ratio_that_is_reached_after_a_bad_moment_is_reached():
+    yours, theirs = iter([2.0, 0.8, 0.4]), iter([1.0, 1.0, 1.0])
     faster(lambda: next(yours), lambda: next(theirs), 2.0, "eight", "the other")
+
+
+def test_a_ratio_of_one_lucky_turn_is_not_reached():
+    yours, theirs = iter([0.5, 0.8, 0.8, 0.8]), iter([1.2, 0.8, 0.8, 0.8])
+    with pytest.raises(Broken, match=r"1\.6 times as fast"):
+        faster(lambda: next(yours), lambda: next(theirs), 2.0, "eight", "the other")
+
+
+def test_twice_the_ratio_is_believed_at_once():
+    faster(iter([0.2]).__next__, iter([1.0]).__next__, 2.0, "eight", "the other")
 
 
 def test_a_ratio_that_is_never_reached_is_told_with_both_numbers():

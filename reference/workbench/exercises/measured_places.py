@@ -13,7 +13,7 @@ from workbench.board import wsgi
 from workbench.board.upstream import upstream
 from workbench.contracts import Broken
 from workbench.exercises.coroutines import awaitable, kind, within
-from workbench.exercises.measuring import TRIES
+from workbench.exercises.measuring import HOPELESS, TRIES
 from workbench.exercises.model import Exercise, Point
 from workbench.exercises.talking import same
 from workbench.load import load
@@ -128,7 +128,7 @@ DRAW_LEVEL = Exercise(
             levels(22, 24, moody=True),
             "believing one measurement. Noise only makes a rate lower, so take the best of three.",
         ),
-        Point("a real pool, a real upstream", on_a_real_pool),
+        Point("a real pool, a real upstream", on_a_real_pool, seconds=25.0),
     ),
     hints=(
         "Which numbers of threads do you know to be too few, and which to be enough? Keep both.",
@@ -158,7 +158,8 @@ DRAW_LEVEL = Exercise(
         (--limit-concurrency refuses beyond a limit with 503). But a plain `def` route of Starlette
         or FastAPI on it runs in AnyIO's pool of 40 threads: the same law, at 40.
         """,
-    seconds=25.0,
+    seconds=3.0,
+    measures=True,
 )
 
 
@@ -238,6 +239,8 @@ async def as_many_as_allowed(cls: Any) -> None:
                 best = min(best, time.monotonic() - began)
                 if other >= 2.5 * best:
                     return
+                if other < HOPELESS * 2.5 * best:
+                    break
     raise Broken(
         f"12 questions one after the other take {other:.2f} s, with yours at most {PLACES} at a "
         f"time {best:.2f} s: {other / best:.1f} times as fast, 2.5 is wanted"
@@ -326,6 +329,7 @@ BOUND_THE_UPSTREAM = Exercise(
             "as many as are allowed",
             as_many_as_allowed,
             "a Lock, or a loop that asks one after the other: four places, and three stay empty.",
+            seconds=15.0,
         ),
         Point(
             "one slow one",
@@ -364,7 +368,8 @@ BOUND_THE_UPSTREAM = Exercise(
         bounds the other side: beyond it a client gets 503 at once, instead of a place in line. A
         bound without a limit on the line moves the overload, it does not end it.
         """,
-    seconds=15.0,
+    seconds=6.0,
+    measures=True,
 )
 
 EXERCISES = (DRAW_LEVEL, BOUND_THE_UPSTREAM)

@@ -23,13 +23,15 @@ class Point:
 
     ``run`` gets the subject and raises ``contracts.Broken``, or anything else, when the point does
     not hold; it may be a coroutine function. ``trap`` is shown when the point fails, but for a
-    `Slip`: what people usually got wrong. ``clause`` says who demands it.
+    `Slip`: what people usually got wrong. ``clause`` says who demands it. ``seconds`` is a
+    limit of its own, for a point that takes longer than the others.
     """
 
     label: str
     run: Callable[[Any], object]
     trap: str = ""
     clause: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Exercise:
     """One exercise. ``subject`` is the name of the function or class that the file defines.
 
     ``effort`` is 1 to 3 stars, ``seconds`` is the limit for one point, ``hints`` go from a nudge to
-    nearly the answer, and ``afterwards`` is shown when all points hold.
+    nearly the answer, and ``afterwards`` is shown when all points hold. ``measures`` tells that its
+    points start processes and look at a clock, so that each takes a while, whatever the answer.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Exercise:
     hints: tuple[str, str, str]
     afterwards: str
     seconds: float = 5.0
+    measures: bool = False
 
     @property
     def file(self) -> str:

@@ -122,8 +122,9 @@ def grade_object(exercise: Exercise, subject: Any, seconds: float | None = None)
 
 def _look(exercise: Exercise, subject: Any, grade: Grade, seconds: float | None) -> None:
     hung = 0
-    limit = exercise.seconds if seconds is None else min(seconds, exercise.seconds)
     for point in exercise.points:
+        limit = exercise.seconds if point.seconds is None else point.seconds
+        limit = limit if seconds is None else min(seconds, limit)
         if hung >= HANGS:
             grade.results.append(Result(point, NOT_RUN))
             continue
