@@ -19,6 +19,7 @@ import pytest
 from nbclient import NotebookClient
 
 from workbench import deadline as deadlines
+from workbench import hosts
 from workbench.deadline import TookTooLong, deadline
 from workbench.load import load
 from workbench.running import fixed, running
@@ -538,3 +539,12 @@ def test_start_does_nothing_outside_of_a_notebook():
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=60)
     assert json.loads(done.stdout) == [False, False]
+
+
+def test_a_free_port_is_looked_for_without_listening_there(monkeypatch):
+    """A socket that listens, copied by a fork of another thread, would accept for a server."""
+    monkeypatch.setattr(socket.socket, "listen", lambda *args: pytest.fail("it listens"))
+    port = hosts._free_port()
+    assert port in hosts.LOW_PORTS
+    with socket.socket() as sock:
+        assert sock.connect_ex((hosts.HOST, port)) != 0

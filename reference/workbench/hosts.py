@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import random
 import shlex
 import signal
 import socket
@@ -28,6 +29,8 @@ from workbench.logs import Log
 from workbench.places import place_of_thread
 
 HOST = "127.0.0.1"
+LOW_PORTS = range(20_000, 32_000)
+PORTS = random.SystemRandom()  # which no test seeds: two processes must not choose alike
 SIGNS = 0.2  # seconds to wait for a thread before the next, ruder way to end it
 
 
@@ -317,9 +320,20 @@ class CommandHost:
 
 
 def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
+    """Return a port that nobody has, and that nobody is given before our command asks for it.
+
+    A system gives out high ports, to servers on port 0 and to clients: with one of those we could
+    find somebody else's server where we look for ours.  And we only bind, and do not listen: were
+    another thread to fork now, its child would hold the socket for a moment, and accept for ours.
+    """
+    for _ in range(100):
+        port = PORTS.choice(LOW_PORTS)
+        with suppress(OSError), socket.socket() as sock:
+            if os.name == "posix":  # or a port whose last connections still fade would seem taken
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((HOST, port))
+            return port
+    raise OSError(f"no free port from {LOW_PORTS.start} to {LOW_PORTS.stop}")
 
 
 def _accepts(port: int) -> bool:
