@@ -115,7 +115,7 @@ class Came:
 def answer(app, request=POST, **options):
     """Return status and text of an answer; raise IncompleteRead where its end is missing."""
     with running(app, **options) as server:
-        response = http.client.HTTPResponse(Came(server.talk(request, until=b"")))
+        response = http.client.HTTPResponse(Came(server.talk(request, until=b"", timeout=20)))
     response.begin()
     return response.status, response.read().decode().replace("\r\n", "\n")
 
