@@ -6,12 +6,13 @@ import math
 import socket
 
 import httpx
+import psutil
 import pytest
 
 from workbench.board.upstream import upstream
 from workbench.contracts import Broken
 from workbench.engine_pictures import ceiling, lineup, scoreboard
-from workbench.engines import ALL, ENGINES, SIX, Seen, fleet
+from workbench.engines import ALL, ENGINES, SIX, Engine, Seen, fleet
 from workbench.exercises.measuring import faster
 from workbench.load import LoadResult, Record
 from workbench.running import running
@@ -196,3 +197,12 @@ def test_a_ceiling_tells_both_numbers():
 def test_the_engines_are_six_with_their_places():
     assert [ENGINES[name].places for name in SIX] == [1, 8, 4, 0, 0, 0]
     assert len(ALL) == 6
+
+
+def test_when_one_engine_does_not_start_the_others_are_ended(monkeypatch):
+    broken = Engine("broken", "{python} -c 'raise SystemExit(3)' {port}", 1, "nowhere", "nothing")
+    monkeypatch.setitem(ENGINES, "broken", broken)
+    before = set(psutil.Process().children())
+    with pytest.raises(RuntimeError, match="ended with 3"), fleet(("callbacks", "broken")):
+        pass
+    assert set(psutil.Process().children()) == before

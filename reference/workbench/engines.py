@@ -158,15 +158,13 @@ def fleet(names: Sequence[str] = SIX, wait: float = 0.1) -> Iterator[Fleet]:
         url = stack.enter_context(upstream(wait))
         env = {"BOARD_UPSTREAM": url}
 
-        def start(name: str) -> Any:
-            server = running(command=ENGINES[name].command, patience=PATIENCE, env=env)
-            return server, server.__enter__()
+        def start(name: str) -> Server:
+            # At once into the stack: should another one fail, this one is ended all the same.
+            command = ENGINES[name].command
+            return stack.enter_context(running(command=command, patience=PATIENCE, env=dict(env)))
 
         with ThreadPoolExecutor() as starters:
-            started = list(starters.map(start, names))
-        for server, _ in started:
-            stack.push(server)
-        servers = {name: server for name, (_, server) in zip(names, started, strict=True)}
+            servers = dict(zip(names, starters.map(start, names), strict=True))
         for name, server in servers.items():
             warm(server, ENGINES[name].places)
         yield Fleet(servers, url)
