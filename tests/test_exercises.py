@@ -31,7 +31,7 @@ from workbench.exercises.talking import same
 ROOT = Path(__file__).resolve().parents[1]
 WRONG = sorted((ROOT / "tests" / "wrong_answers").glob("*.py"))
 CATALOGUE = all_exercises()
-SHORT = 1.2  # seconds for one point of an answer that is known to be wrong: some of them hang
+SHORT = 1.8  # seconds for one point of an answer that is known to be wrong: some of them hang
 
 every_exercise = pytest.mark.parametrize("exercise", CATALOGUE, ids=lambda each: each.name)
 

@@ -40,6 +40,12 @@ def app(environ, start_response):
 LEFT_BEHIND = set()
 
 
+@pytest.fixture(autouse=True)
+def left_by_others():
+    """A test elsewhere may have left a server that hangs behind: it is none of ours."""
+    LEFT_BEHIND.update(threading.enumerate())
+
+
 def no_server_threads():
     names = {thread.name for thread in set(threading.enumerate()) - LEFT_BEHIND}
     return not any(name.startswith(("server-", "worker-")) for name in names)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import socket
 import sys
 
 import pytest
 
+from handmade import waiting
 from handmade.events import Data, End, OurError, PeerError, Request
 from handmade.gateway import ApplicationError, Disconnected, HttpDate, error_response
 from handmade.wsgi import Gateway
@@ -371,3 +373,26 @@ def test_two_requests_do_not_share_their_environ():
     gateway.respond(request, Channel())
     assert seen[1]["HTTP_HOST"] == "test"
     assert type(seen[1]) is dict
+
+
+def test_a_socket_that_was_closed_meanwhile_is_not_waited_for():
+    sock, other = socket.socketpair()
+    sock.close()
+    other.close()
+    assert waiting.wait(sock, waiting.READ, 5)
+    assert waiting.wait(sock, waiting.WRITE, 5)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux filters a socket")
+def test_who_is_in_line_gets_in_and_who_comes_later_does_not():
+    listener = waiting.listen("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname()) as in_line:
+        waiting.let_nobody_in(listener)
+        with socket.socket() as late:
+            late.setblocking(False)
+            late.connect_ex(listener.getsockname())
+            accepted, address = listener.accept()
+            accepted.close()
+            assert address == in_line.getsockname()
+            with pytest.raises(BlockingIOError):
+                listener.accept()

@@ -21,6 +21,7 @@ from .gateway import Bell, HttpDate, logger
 from .lifespan import Life, Lifespan
 from .protocol import HttpProtocol
 from .service import Service
+from .waiting import let_nobody_in
 from .watchdog import Watchdog
 
 SWEEP = 1.0  # seconds between two looks at the deadlines: no timer per request
@@ -189,6 +190,7 @@ class AsyncShell:
         open for a moment, and what it sends is answered with ``Connection: close``.
         """
         self.stopping = True
+        let_nobody_in(self.listener)
         self._accept()
         self._accept_more(False)
         self.listener.close()

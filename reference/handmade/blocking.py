@@ -18,7 +18,7 @@ from .connection import Connection
 from .events import Request
 from .gateway import logger
 from .service import Service
-from .waiting import Waker
+from .waiting import Waker, let_nobody_in
 from .wire import Phase
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -197,6 +197,7 @@ class OneAtATime:
         self._draining = True
         now = self._next_sweep = time.monotonic()
         self._give_up_at = now + self.service.timeouts.graceful
+        let_nobody_in(self._listener)
         self._accept()
         self._accept_more(False)
         self._listener.close()

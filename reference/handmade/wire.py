@@ -78,12 +78,8 @@ class Wire:
         sent = self.push(data)
         if sent == len(data):
             return
-        rest = memoryview(data)[sent:]
-        if complete:
-            self._leave(rest)
-            return
-        self._leave(rest)
-        while self.pending:
+        self._leave(memoryview(data)[sent:])
+        while self.pending and not complete:
             ready = wait(self.socket, WRITE, min(self.patience.left, LOOK))
             self._go_on(self.push(self.pending) if ready else 0)
             if self.patience.left <= 0:

@@ -95,10 +95,15 @@ def _body(exercise: Exercise, grade: Grade, begun: bool) -> Iterator[Line]:
     if grade.obstacle:
         yield 1, "failed", grade.obstacle
     problems: dict[str, str] = {}
+    traps: set[str] = set()
     for result in grade.results:
         yield 1, _kind(result), f"{SIGNS[result.state]} {result.point.label}"
         if result.state == FAILED:
             yield from _failure(result, problems)
+            trap = result.point.trap
+            if trap and trap not in traps and not result.slip:
+                traps.add(trap)
+                yield from paragraphs(f"Often: {trap}", 2)
     if any(result.state == NOT_RUN for result in grade.results):
         yield 1, "waits", f"({SIGNS[NOT_RUN]} was not looked at, because of what hangs)"
     if grade.printed and begun:
@@ -114,9 +119,10 @@ def _kind(result: Result) -> str:
 
 
 def _failure(result: Result, problems: dict[str, str]) -> Iterator[Line]:
-    """Write what failed and what people often got wrong there; problems are known by their points.
+    """Write what failed; problems are known by the point that they were first told for.
 
-    Bytes stand under the first failure alone, and nothing is said twice.
+    Bytes stand under the first failure alone, and nothing is said twice.  What people often got
+    wrong is another matter: two points may fail in one way for two reasons.
     """
     if result.problem in problems:
         last = result.problem == list(problems)[-1]
@@ -129,8 +135,6 @@ def _failure(result: Result, problems: dict[str, str]) -> Iterator[Line]:
         if result.point.clause and not result.slip:
             yield 2, "plain", f"Asked for by {result.point.clause}."
     problems[result.problem] = result.point.label
-    if result.point.trap and not result.slip:
-        yield from paragraphs(f"Often: {result.point.trap}", 2)
 
 
 def _printed(grade: Grade) -> Iterator[Line]:
