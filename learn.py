@@ -320,7 +320,7 @@ def module(*words):
     return lambda options: hand_over([course_python(), "-m"] + list(words) + options)
 
 
-PYTEST = ["pytest", "-n", "2"]
+PYTEST = ["pytest", "-n"]
 NBVAL = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=60"]
 NBVAL += ["--nbval-sanitize-with=tests/nbval_sanitize.cfg", "--dist=loadfile", "notebooks"]
 
@@ -330,8 +330,8 @@ STEPS = {
     "format": (["ruff", "format", "--check"], "*.py"),
     "types": (["mypy"], "reference/*/*.py"),
     "exercises": (["workbench.exercises", "strip", "--check"], "solutions/*"),
-    "tests": (PYTEST, "tests/test_*.py"),
-    "notebooks": (PYTEST + NBVAL, "notebooks/*.ipynb"),
+    "tests": (PYTEST + ["6"], "tests/test_*.py"),
+    "notebooks": (PYTEST + ["2"] + NBVAL, "notebooks/*.ipynb"),
 }
 LINT = ["ruff", "format", "types", "exercises"]
 
