@@ -11,7 +11,7 @@ is always 0 where a connection carries one request at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -25,6 +25,7 @@ class Request:
 
     ``method`` and ``target`` are as they came, ``version`` is ``b"1.0"`` or ``b"1.1"``.
     ``expects_continue``: the client holds its body back until it hears 100 (RFC 9110 §10.1.1).
+    ``upgrade``: other protocols that the client would speak from here on (RFC 9110 §7.8).
     """
 
     method: bytes
@@ -33,6 +34,7 @@ class Request:
     version: bytes = b"1.1"
     expects_continue: bool = False
     stream_id: int = 0
+    upgrade: tuple[bytes, ...] = field(default=(), repr=False)  # hardly ever there
 
 
 @dataclass(slots=True)
@@ -158,6 +160,9 @@ class Engine(Protocol):
 
     def give_up(self) -> None:
         """Read no more of this request; a client that has had no answer is now owed one."""
+
+    def hand_over(self) -> bytes:
+        """Return what came behind the request: from now on it is another protocol's."""
 
     def close_after_response(self) -> None:
         """Make this response the last one on the connection, and say so in its head."""

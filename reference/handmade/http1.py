@@ -135,6 +135,11 @@ class Connection(BothSides):
         self._keep_alive = False
         self._buf.clear()
 
+    def hand_over(self) -> bytes:
+        """Return what came behind the request: the client speaks another protocol there."""
+        self.reading = BROKEN
+        return bytes(self._buf)
+
     _READERS: ClassVar[dict[Reading, Callable[[Connection], Event]]] = {
         Reading.HEAD: _read_head,
         Reading.BODY: _read_body,

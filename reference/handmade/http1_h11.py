@@ -68,12 +68,10 @@ class Connection(BothSides):
 
     def _next_cycle(self, rest: bytes) -> None:
         """Begin with the next request; ``rest`` is what has already come of it."""
-        self.reading = Reading.HEAD
-        self.writing = Writing.IDLE
+        self.reading, self.writing = Reading.HEAD, Writing.IDLE
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=self.limits.head + 1)
         self._buf = bytearray(rest)
-        self._scanned = 0
-        self._content = 0
+        self._scanned = self._content = 0
         self._invite = False
         self._request: Request | None = None
         self._writer: http1_writing.BodyWriter = http1_writing.NoBodyWriter()
@@ -170,6 +168,11 @@ class Connection(BothSides):
             self._h11.next_event()
         self.reading = Reading.FAILED
 
+    def hand_over(self) -> bytes:
+        """Return what came behind the request: the client speaks another protocol there."""
+        self.reading = Reading.FAILED
+        return self._h11.trailing_data[0]
+
     _READERS: ClassVar[dict[Reading, Callable[[Connection], Event]]] = {
         Reading.HEAD: _read_head,
         Reading.BODY: _read_body,
@@ -227,8 +230,7 @@ class Connection(BothSides):
         length = 0 if status == 205 else facts.length
         if length is not None and status != 204:
             fields.append((b"content-length", b"%d" % length))
-        if facts.close or self.reading is not Reading.DONE:
-            self._keep_alive = False
+        self._keep_alive = self._keep_alive and not facts.close and self.reading is Reading.DONE
         if not self._keep_alive:
             fields.append((b"connection", b"close"))
         reason = response.reason or REASONS.get(status, b"")

@@ -21,7 +21,7 @@ from .events import Data, End, Fields, Limits, PeerError, Request
 from .http1_chunked import ChunkedReader
 
 REMEMBERED = 2048  # bytes: a longer block of fields is parsed anew each time
-FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"))
+FRAMING = frozenset(b"host content-length transfer-encoding connection expect upgrade".split())
 Framing = Mapping[bytes, tuple[bytes, ...]]  # the values of those, by name
 
 
@@ -129,8 +129,7 @@ def _check_target(request: Request) -> None:
     absolute = grammar.ABSOLUTE.fullmatch(target)
     if absolute is None or not grammar.HOST.fullmatch(absolute[1]):
         raise PeerError(400, "the request-target has no form that goes with it (RFC 9112 §3.2)")
-    others = [field for field in request.fields if field[0] != b"host"]
-    request.fields = ((b"host", absolute[1]), *others)
+    request.fields = ((b"host", absolute[1]), *(f for f in request.fields if f[0] != b"host"))
 
 
 def _explain_refusal(head: bytes, limits: Limits) -> NoReturn:
@@ -163,8 +162,7 @@ def _explain_line(line: bytes) -> None:
 def judge(request: Request, values: Framing, limits: Limits) -> Head:
     """Decide how long the body is and whether the connection goes on (RFC 9112 §6.3, §9.3).
 
-    Raise PeerError for a well-formed head that cannot be served.  The other engine asks here too,
-    so both refuse for the same reasons.
+    Raise PeerError for a head that cannot be served.  Both engines ask here, and so agree.
     """
     if request.version[:1] != b"1":
         raise PeerError(505, "this server speaks HTTP/1.0 and HTTP/1.1 (RFC 9110 §15.6.6)")
@@ -181,6 +179,8 @@ def judge(request: Request, values: Framing, limits: Limits) -> Head:
             raise PeerError(417, "the only expectation is 100-continue (RFC 9110 §10.1.1)")
         request.expects_continue = body is not NO_BODY
     tokens = grammar.split_list(b",".join(values[b"connection"])) if b"connection" in values else ()
+    if b"upgrade" in tokens and modern and body is NO_BODY:  # RFC 9110 §7.8: we need not follow
+        request.upgrade = tuple(grammar.split_list(b",".join(values.get(b"upgrade", ()))))
     return Head(request, body, b"close" not in tokens and (modern or b"keep-alive" in tokens))
 
 

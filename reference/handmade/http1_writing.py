@@ -125,9 +125,13 @@ def status_line(status: int, reason: bytes = b"", kind: range = FINAL) -> bytes:
 
 
 def informational(event: Informational) -> bytes:
-    """Return an interim response; one never has content, so never a length (RFC 9110 §15.2)."""
+    """Return an interim response; one never has content, so never a length (RFC 9110 §15.2).
+
+    With 101 the connection changes its protocol, which is a matter of this connection (§7.8).
+    """
     line = status_line(event.status, kind=INTERIM)
-    return b"%b%b\r\n" % (line, encode_fields(tuple(event.fields)).encoded)
+    ours = b"connection: upgrade\r\n" if event.status == 101 else b""
+    return b"%b%b%b\r\n" % (line, ours, encode_fields(tuple(event.fields)).encoded)
 
 
 STATUS_LINES = {status: status_line(status) for status in REASONS if status in FINAL}
