@@ -130,6 +130,11 @@ class AsyncShell:
         """Count a client in."""
         self._open.add(connection)
 
+    def replaced(self, old: AsyncWire, new: AsyncWire) -> None:
+        """Note that a client speaks another protocol from now on."""
+        self._open.discard(old)
+        self._open.add(new)
+
     def closed(self, connection: AsyncWire) -> None:
         """Count a client out, and make room for another one."""
         self._open.discard(connection)
@@ -197,9 +202,8 @@ class AsyncShell:
         timeouts = self.service.timeouts
         self.idle = timeouts.drain
         last_word = time.monotonic() + timeouts.drain
-        for connection in self._open:
-            if connection.is_idle:
-                connection.deadline = min(connection.deadline, last_word)
+        for connection in list(self._open):
+            connection.ask_to_leave(last_word)
         self._sweep_timer.cancel()
         self._sweep()
         self.loop.call_later(timeouts.graceful, self._out_of_patience)

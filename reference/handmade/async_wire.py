@@ -13,12 +13,13 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol
 
-from .asgi import Exchange
 from .gateway import Bell, Disconnected
-from .service import Timeouts
+from .service import Access, Timeouts
 from .waiting import Patience, unsent
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time at all
+NEVER = float("inf")
+BUFFERED = 65536  # bytes of a client that we hold while its application does not read them
 
 
 class Transport(Protocol):
@@ -51,6 +52,9 @@ class Transport(Protocol):
     def is_closing(self) -> bool:
         """Return True when it is closed, or will be: also when a write has failed."""
 
+    def set_protocol(self, protocol: Any) -> None:
+        """Call the methods of another protocol from now on."""
+
 
 class AsyncWire:
     """Write to, wait for and part with one client.
@@ -70,7 +74,7 @@ class AsyncWire:
         self.shell = shell
         self.timeouts: Timeouts = shell.service.timeouts
         self.client: tuple[str, int] | None = None
-        self.exchange: Exchange | None = None  # the request that runs
+        self.exchange: Any = None  # the request that runs
         self.gone = self.left = False
         self.writable = True
         self._bell = Bell(shell.loop.create_future)
@@ -88,6 +92,26 @@ class AsyncWire:
         self.client = tuple(peer[:2]) if peer else None
         self.deadline = time.monotonic() + self.timeouts.head
         self.shell.opened(self)
+
+    def adopt(self, other: AsyncWire, data: bytes) -> None:
+        """Take another's client over, which speaks our protocol from here on: first ``data``."""
+        self.transport, self.client = other.transport, other.client
+        self.writable, self.deadline, self._paused = other.writable, other.deadline, other._paused
+        self.shell.replaced(other, self)
+        self.transport.set_protocol(self)
+        self.read_on()
+        if data:
+            self.data_received(data)
+        if other._ended:
+            self.eof_received()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes."""
+        raise NotImplementedError
+
+    def eof_received(self) -> bool:
+        """Note that the client will send no more; return True to keep our side open."""
+        raise NotImplementedError
 
     def connection_lost(self, error: Exception | None) -> None:
         """End: whoever waits here learns that the client has left."""
@@ -122,7 +146,7 @@ class AsyncWire:
         """Believe, after a while, that the client of this request has left."""
         self.shell.loop.call_later(self.timeouts.half_closed, self._give_up, self.exchange)
 
-    def _give_up(self, exchange: Exchange) -> None:
+    def _give_up(self, exchange: Any) -> None:
         """Believe that the client has left, if its request still runs."""
         if self.exchange is exchange:
             self.left = True
@@ -186,10 +210,21 @@ class AsyncWire:
         if self._write_patience.left <= 0:
             self.abort()
 
+    def note(self, exchange: Any, began: float) -> None:
+        """Give the access log its line: the response is complete, or was broken off."""
+        if (access := self.shell.service.access) is not None:
+            facts = exchange.request, exchange.status, exchange.sent
+            access(Access(self.client or ("", 0), *facts, time.monotonic() - began))
+
     @property
     def is_idle(self) -> bool:
         """True when nothing of a request is here, and nothing of an answer left."""
         return False
+
+    def ask_to_leave(self, last_word: float) -> None:
+        """Let an idle client say one more thing until ``last_word``, for the server stops."""
+        if self.is_idle:
+            self.deadline = min(self.deadline, last_word)
 
     def overdue(self) -> None:
         """End what has taken too long."""

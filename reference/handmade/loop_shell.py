@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from .async_shell import AsyncShell
+from .async_wire import AsyncWire
 from .loop import Loop
-from .protocol import HttpProtocol
 
 RECEIVE_SIZE = 65536
 HIGH, LOW = 65536, 16384  # bytes that wait to be sent: above the one we pause, below the other not
@@ -30,7 +30,7 @@ class LoopShell(AsyncShell):
         loop = Loop()
         loop.run(self.main(loop, listener, ready))
 
-    def connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
+    def connect(self, sock: socket.socket, protocol: AsyncWire) -> None:
         """Put a transport between an accepted socket and its protocol."""
         with suppress(OSError):  # some systems refuse it on a socket that is already reset
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -44,7 +44,7 @@ class SocketTransport:
     protocol is told to pause, and below ``LOW`` to go on: that is backpressure.
     """
 
-    def __init__(self, loop: Loop, sock: socket.socket, protocol: HttpProtocol) -> None:
+    def __init__(self, loop: Loop, sock: socket.socket, protocol: AsyncWire) -> None:
         self._loop = loop
         self._socket = sock
         self._fd = sock.fileno()
@@ -67,6 +67,10 @@ class SocketTransport:
     def is_closing(self) -> bool:
         """Return True when it is closed, or will be."""
         return self._closing
+
+    def set_protocol(self, protocol: AsyncWire) -> None:
+        """Call the methods of another protocol from now on."""
+        self._protocol = protocol
 
     # ------------------------------------------------------------ in
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .asgi import Exchange
-from .async_wire import AsyncWire
+from .async_wire import BUFFERED, NEVER, AsyncWire
 from .events import (
     NEED_DATA,
     Closed,
@@ -24,11 +23,7 @@ from .events import (
     Response,
 )
 from .gateway import Disconnected, error_response
-from .service import Access
 from .waiting import Patience
-
-BUFFERED = 65536  # bytes of a request that we hold while its application does not read them
-NEVER = float("inf")
 
 
 class HttpProtocol(AsyncWire):
@@ -72,7 +67,7 @@ class HttpProtocol(AsyncWire):
         exchange, self.exchange = self.exchange, None
         super().connection_lost(error)
         if exchange is not None:
-            self._note(exchange)
+            self.note(exchange, self._began)
 
     def eof_received(self) -> bool:
         """Note that the client will send no more, and keep our side open for its answer.
@@ -142,7 +137,7 @@ class HttpProtocol(AsyncWire):
         self.transport.write(b"".join([self.engine.send(event) for event in answer]))
         if self.exchange is not None:
             self.exchange.status = error.status
-            self._note(self.exchange)
+            self.note(self.exchange, self._began)
             self.exchange = None
         self.part()
 
@@ -219,7 +214,7 @@ class HttpProtocol(AsyncWire):
         exchange, self.exchange = self.exchange, None
         self._bell.ring()  # for who waits to be told that it is over
         if self._access is not None and exchange is not None:
-            self._note(exchange)
+            self.note(exchange, self._began)
         self._incoming.clear()
         self._patience = None
         self.deadline = time.monotonic() + self.shell.idle
@@ -229,12 +224,6 @@ class HttpProtocol(AsyncWire):
             self.part()
         else:
             self._advance()
-
-    def _note(self, exchange: Exchange) -> None:
-        """Give the access log its line: the response is complete, or was broken off."""
-        if self._access is not None:
-            facts = exchange.request, exchange.status, exchange.sent
-            self._access(Access(self.client or ("", 0), *facts, time.monotonic() - self._began))
 
     @property
     def is_idle(self) -> bool:
