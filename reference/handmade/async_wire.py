@@ -137,6 +137,14 @@ class AsyncWire:
                 raise Disconnected("the client has left")
             await self._bell.wait()
 
+    def ring(self) -> None:
+        """Wake who waits for the client."""
+        self._bell.ring()
+
+    async def hear(self) -> None:
+        """Wait until something comes of the client."""
+        await self._bell.wait()
+
     async def pause(self) -> None:
         """Let everybody else have a turn."""
         self.shell.loop.call_soon(self._bell.ring)

@@ -99,7 +99,10 @@ class PeerError(ProtocolError):
     """The peer broke it.  Answer ``status`` (4xx or 5xx), say ``reason``, then close.
 
     ``reason`` is one sentence for the person who debugs the client; it ends with the clause.
+    ``fields`` go into the answer.
     """
+
+    fields: Fields = ()
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"{status}: {reason}")

@@ -148,7 +148,9 @@ def complete(headers: Headers, date: bytes, length: int | None) -> Fields:
     return tuple(fields)
 
 
-def error_response(status: int, reason: str, date: bytes) -> tuple[Response, Data, End]:
+def error_response(
+    status: int, reason: str, date: bytes, more: Fields = ()
+) -> tuple[Response, Data, End]:
     """Return a short plain response for an error; ``reason`` is one sentence for a person."""
     phrase = REASONS[status].decode()
     body = f"{status} {phrase}: {reason}\n".encode()
@@ -157,6 +159,7 @@ def error_response(status: int, reason: str, date: bytes) -> tuple[Response, Dat
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
+        *more,
     )
     return Response(status, fields), Data(body), End()
 
