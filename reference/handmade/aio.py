@@ -9,8 +9,10 @@ from typing import Any
 
 from .asgi import Exchange
 from .async_shell import AsyncShell
+from .gateway import logger
 from .protocol import HttpProtocol
 from .service import Service
+from .tls_transport import TlsTransport
 
 RECEIVE_SIZE = 65536
 
@@ -43,20 +45,27 @@ class Asyncio(AsyncShell):
 
         The name is one for all, for to make up a new one takes longer than it should.
         """
+        self.tell_of_tls(exchange)
         context = self._context.copy()
         exchange.task = asyncio.Task(
             exchange.run(), loop=self.loop, name="request", context=context
         )
 
-    def connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
+    def connect(self, sock: socket.socket, protocol: HttpProtocol | TlsTransport) -> None:
         """Let asyncio make the transport."""
         task = self.loop.create_task(self._connect(sock, protocol))
         self._connecting.add(task)  # the loop alone would not keep it alive
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
+    async def _connect(self, sock: socket.socket, protocol: HttpProtocol | TlsTransport) -> None:
         """Make the transport of a socket that was accepted."""
-        transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, sock)
+        try:
+            transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, sock)
+        except OSError as error:  # some systems refuse options on a socket that is already reset
+            logger.debug("a client was gone before it could be served: %s", error)
+            sock.close()
+            self.closed(protocol)
+            return
         if hasattr(transport, "max_size"):
             # asyncio reads into a new buffer of 256 KiB each time, which costs more than to read.
             transport.max_size = RECEIVE_SIZE

@@ -21,6 +21,7 @@ from .gateway import Bell, HttpDate, logger
 from .lifespan import Life, Lifespan
 from .protocol import HttpProtocol
 from .service import Service
+from .tls_transport import TlsTransport
 from .waiting import let_nobody_in
 from .watchdog import Watchdog
 
@@ -52,7 +53,7 @@ class AsyncShell:
         self.stopping = False
         self.idle = service.timeouts.idle
         self._stops = 0
-        self._open: set[AsyncWire] = set()
+        self._open: set[AsyncWire | TlsTransport] = set()
         self._coming = 0
         self._accepting = False
         self._sweep_timer: Any = None
@@ -111,6 +112,7 @@ class AsyncShell:
         address = self.listener.getsockname()
         server = Server(
             address=tuple(address[:2]) if isinstance(address, tuple) else None,
+            scheme=self.service.scheme,
             root_path=self.service.script_name,
             state=lifespan.state if lifespan.life is Life.UP else None,
         )
@@ -122,20 +124,26 @@ class AsyncShell:
         The context is the shell's, not that of whoever completed the request: context variables
         that one request sets must not be seen by the next.
         """
+        self.tell_of_tls(exchange)
         exchange.task = self.loop.create_task(exchange.run(), context=self._context.copy())
+
+    def tell_of_tls(self, exchange: Exchange) -> None:
+        """Put into the scope what the application may know of TLS, and nobody but a shell knows."""
+        if self.service.tls is not None and (tls := getattr(exchange.channel, "tls", None)):
+            exchange.scope["extensions"]["tls"] = tls.copy()
 
     # ------------------------------------------------------------ coming and going
 
-    def opened(self, connection: AsyncWire) -> None:
+    def opened(self, connection: AsyncWire | TlsTransport) -> None:
         """Count a client in."""
         self._open.add(connection)
 
-    def replaced(self, old: AsyncWire, new: AsyncWire) -> None:
+    def replaced(self, old: AsyncWire | TlsTransport, new: AsyncWire) -> None:
         """Note that a client speaks another protocol from now on."""
         self._open.discard(old)
         self._open.add(new)
 
-    def closed(self, connection: AsyncWire) -> None:
+    def closed(self, connection: AsyncWire | TlsTransport) -> None:
         """Count a client out, and make room for another one."""
         self._open.discard(connection)
         self._coming -= 1
@@ -144,7 +152,7 @@ class AsyncShell:
         if self.stopping and not self._open:
             self.bell.ring()
 
-    def connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
+    def connect(self, sock: socket.socket, protocol: HttpProtocol | TlsTransport) -> None:
         """Put a transport between an accepted socket and its protocol; each loop has its own."""
         raise NotImplementedError
 
@@ -162,8 +170,14 @@ class AsyncShell:
                 break
             sock.setblocking(False)
             self._coming += 1
-            self.connect(sock, HttpProtocol(self))
+            self.connect(sock, self._make_protocol())
         self._accept_more(False)
+
+    def _make_protocol(self) -> HttpProtocol | TlsTransport:
+        """Return what takes a client's bytes; with TLS the protocol comes after the handshake."""
+        if self.service.tls is not None:
+            return TlsTransport(self, lambda: HttpProtocol(self))
+        return HttpProtocol(self)
 
     def _accept_more(self, accepting: bool) -> None:
         """Watch the listening socket, or look away from it."""

@@ -26,7 +26,10 @@ class Transport(Protocol):
     """What we ask of a transport: a part of asyncio.Transport."""
 
     def get_extra_info(self, name: str) -> Any:
-        """Return the client's address for "peername", and what has setsockopt for "socket"."""
+        """Return the client's address for "peername", and what has setsockopt for "socket".
+
+        Over TLS "ssl_object" and "tls" (an ``asgi_tls.TlsScope``) are known too, else None.
+        """
 
     def write(self, data: bytes) -> None:
         """Send bytes now or later, without waiting."""
@@ -66,7 +69,7 @@ class AsyncWire:
 
     __slots__ = (
         *("shell", "timeouts", "transport", "client", "gone", "left", "writable", "deadline"),
-        "exchange",
+        *("exchange", "tls"),
         *("_bell", "_paused", "_ended", "_pending", "_looked_at", "_write_patience"),
     )
 
@@ -90,12 +93,13 @@ class AsyncWire:
         self.transport: Transport = transport
         peer = transport.get_extra_info("peername")
         self.client = tuple(peer[:2]) if peer else None
+        self.tls = transport.get_extra_info("tls")
         self.deadline = time.monotonic() + self.timeouts.head
         self.shell.opened(self)
 
     def adopt(self, other: AsyncWire, data: bytes) -> None:
         """Take another's client over, which speaks our protocol from here on: first ``data``."""
-        self.transport, self.client = other.transport, other.client
+        self.transport, self.client, self.tls = other.transport, other.client, other.tls
         self.writable, self.deadline, self._paused = other.writable, other.deadline, other._paused
         self.shell.replaced(other, self)
         self.transport.set_protocol(self)

@@ -133,7 +133,7 @@ class OneAtATime:
         if connection.phase is Phase.CLOSED:
             self._forget(connection)
             return
-        wanted = WRITE if connection.phase is Phase.WRITING else READ
+        wanted = WRITE if connection.wants_write else READ
         if connection.watched != wanted:
             change = self._selector.modify if connection.watched else self._selector.register
             change(connection.socket, wanted, connection)

@@ -29,6 +29,9 @@ from .options import ENGINES, give_up, parser
 from .processes import Processes, Shell
 from .service import Service, Timeouts
 from .threads import Threads
+from .tls import Tls
+from .tls_files import BadCertificate
+from .tls_files import load as load_certificate
 from .waiting import listen
 
 
@@ -44,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             give_up(f"cannot go to --chdir {options.chdir}: {error.strerror}")
     sys.path.insert(0, os.getcwd())
+    tls = _load_certificate(options)  # once, so that all workers know the tickets of each other
     listener = _listen(options)
-    make_shell = partial(_make_shell, options)
+    make_shell = partial(_make_shell, options, tls)
     try:
         if options.workers > 1:
             return _serve_processes(options, make_shell, listener)
@@ -88,7 +92,19 @@ class LoggedShell:
             self._log.close()
 
 
-def _make_shell(options: argparse.Namespace) -> Shell:
+def _load_certificate(options: argparse.Namespace) -> Tls | None:
+    """Return what TLS needs, or None where it is not asked for."""
+    if not options.certfile:
+        if options.keyfile:
+            give_up("--keyfile is of no use without --certfile")
+        return None
+    try:
+        return load_certificate(options.certfile, options.keyfile)
+    except BadCertificate as error:
+        give_up(str(error))
+
+
+def _make_shell(options: argparse.Namespace, tls: Tls | None) -> Shell:
     """Import the application and make the shell for it, in the process that will serve."""
     try:
         app = load(options.app)
@@ -103,6 +119,7 @@ def _make_shell(options: argparse.Namespace) -> Shell:
         script_name=options.script_name.rstrip("/"),
         multiprocess=options.workers > 1,
         access=log.log if log else None,
+        tls=tls,
     )
     shell = _shell(options, service)
     return LoggedShell(shell, log) if log else shell
@@ -197,8 +214,9 @@ def _announce(options: argparse.Namespace, listener: socket.socket) -> None:
     shown = f"[{host}]" if ":" in host else host
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     link = f", in the browser {hub.rstrip('/')}/proxy/{port}/" if hub else ""
+    url = f"{'https' if options.certfile else 'http'}://{shown}:{port}"
     print(
-        f"handmade: {options.app} on http://{shown}:{port} ({_size(options)}{link}); Ctrl-C stops",
+        f"handmade: {options.app} on {url} ({_size(options)}{link}); Ctrl-C stops",
         file=sys.stderr,
         flush=True,
     )

@@ -24,6 +24,7 @@ from .events import (
 )
 from .gateway import Disconnected, error_response
 from .service import Access, Service
+from .tls_socket import TlsSocket
 from .waiting import Patience
 from .wire import Phase, Wire
 from .wsgi import Gateway
@@ -45,7 +46,7 @@ class Connection(Wire):
         service: Service,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        super().__init__(sock, service.timeouts)
+        super().__init__(TlsSocket(sock, service.tls) if service.tls else sock, service.timeouts)
         self.stopping = stopping
         self.client = client
         self.gateway = gateway

@@ -14,6 +14,7 @@ from typing import Any
 from .async_shell import AsyncShell
 from .async_wire import AsyncWire
 from .loop import Loop
+from .tls_transport import TlsTransport
 
 RECEIVE_SIZE = 65536
 HIGH, LOW = 65536, 16384  # bytes that wait to be sent: above the one we pause, below the other not
@@ -30,7 +31,7 @@ class LoopShell(AsyncShell):
         loop = Loop()
         loop.run(self.main(loop, listener, ready))
 
-    def connect(self, sock: socket.socket, protocol: AsyncWire) -> None:
+    def connect(self, sock: socket.socket, protocol: AsyncWire | TlsTransport) -> None:
         """Put a transport between an accepted socket and its protocol."""
         with suppress(OSError):  # some systems refuse it on a socket that is already reset
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -44,7 +45,7 @@ class SocketTransport:
     protocol is told to pause, and below ``LOW`` to go on: that is backpressure.
     """
 
-    def __init__(self, loop: Loop, sock: socket.socket, protocol: AsyncWire) -> None:
+    def __init__(self, loop: Loop, sock: socket.socket, protocol: AsyncWire | TlsTransport) -> None:
         self._loop = loop
         self._socket = sock
         self._fd = sock.fileno()
@@ -58,11 +59,11 @@ class SocketTransport:
         self.resume_reading()
 
     def get_extra_info(self, name: str) -> Any:
-        """Return the socket, or for "peername" the client's address, None when it has left."""
-        try:
-            return self._socket.getpeername() if name == "peername" else self._socket
-        except OSError:
-            return None
+        """Return the "socket", or the client's address for "peername"; None when it has left."""
+        if name == "peername":
+            with suppress(OSError):
+                return self._socket.getpeername()
+        return self._socket if name == "socket" else None
 
     def is_closing(self) -> bool:
         """Return True when it is closed, or will be."""

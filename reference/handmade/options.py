@@ -49,6 +49,8 @@ def _add_server_options(serve: argparse.ArgumentParser) -> None:
     add("--workers", "-w", type=_number(1, 512), default=1, help="processes (%(default)s)")
     add("--threads", "-t", type=_number(1, 4096), help="WSGI, a process; 1: no pool (8)")
     add("--connections", type=_number(1, 100_000), help="most clients a process (1000; ASGI 10000)")
+    add("--certfile", metavar="FILE", help="speak TLS: certificate and chain, in PEM")
+    add("--keyfile", metavar="FILE", help="its private key, unless it is in --certfile too")
     add("--backlog", type=_number(1, 65535), default=1024, help="clients in the kernel's queue")
     add("--engine", choices=ENGINES, default="handmade", help="who speaks HTTP (%(default)s)")
     add("--interface", choices=("auto", "wsgi", "asgi"), default="auto", help="(%(default)s)")

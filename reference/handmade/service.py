@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from .events import Engine, Limits, Request
 from .gateway import HttpDate
 from .http1 import Connection as Http1
+from .tls import Tls
 from .wsgi import Gateway
 from .wsgi_request import Server
 
@@ -62,6 +63,7 @@ class Service:
     """What is served, and how: all that the shells have in common.
 
     ``access`` is called after each request, if given.  ``clock`` returns seconds since 1970.
+    With ``tls`` every client must speak TLS.
     """
 
     app: Any
@@ -73,6 +75,12 @@ class Service:
     errors: TextIO | None = None
     access: Callable[[Access], None] | None = None
     clock: Callable[[], float] = time.time
+    tls: Tls | None = None
+
+    @property
+    def scheme(self) -> str:
+        """Return the scheme of our URIs (RFC 9110 §4.2.1, §4.2.2)."""
+        return "http" if self.tls is None else "https"
 
     def gateway(self, listener: socket.socket, *, multithread: bool) -> Gateway:
         """Return the gateway for a listening socket."""
@@ -80,9 +88,13 @@ class Service:
         server = Server(
             host=host,
             port=port,
+            scheme=self.scheme,
             script_name=self.script_name,
             multithread=multithread,
             multiprocess=self.multiprocess,
             errors=self.errors,
         )
-        return Gateway(self.app, server, HttpDate(self.clock))
+        gateway = Gateway(self.app, server, HttpDate(self.clock))
+        if self.tls is not None:
+            gateway.base["HTTPS"] = "on"  # PEP 3333, environ Variables: as Apache has it
+        return gateway

@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 from contextlib import suppress
+from typing import Protocol
 
 READ, WRITE = "read", "write"
 
@@ -47,7 +48,14 @@ def let_nobody_in(listener: socket.socket) -> None:
         listener.setsockopt(socket.SOL_SOCKET, attach_filter, one_instruction)
 
 
-def wait(sock: socket.socket, what: str, timeout: float) -> bool:
+class HasFileno(Protocol):
+    """A socket, or what stands for one."""
+
+    def fileno(self) -> int:
+        """Return the number by which the system knows it, -1 when it is closed."""
+
+
+def wait(sock: HasFileno, what: str, timeout: float) -> bool:
     """Wait until a socket can be read or written; False when ``timeout`` seconds have passed.
 
     A socket that was closed meanwhile, by who stops the server, counts as ready: the next call on
@@ -64,7 +72,7 @@ def wait(sock: socket.socket, what: str, timeout: float) -> bool:
         return True
 
 
-def unsent(sock: socket.socket) -> int:
+def unsent(sock: HasFileno) -> int:
     """Return how many bytes the system still holds for the peer; 0 where it does not tell.
 
     A socket can be written again only when a large part of them has left, so who reads slowly and

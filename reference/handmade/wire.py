@@ -13,6 +13,7 @@ from enum import Enum
 
 from .gateway import Disconnected
 from .service import Timeouts
+from .tls_socket import TlsSocket
 from .waiting import READ, WRITE, Patience, unsent, wait
 
 RECEIVE_SIZE = 65536
@@ -37,8 +38,9 @@ class Wire:
     and for what the selector watches the socket.
     """
 
-    def __init__(self, sock: socket.socket, timeouts: Timeouts) -> None:
+    def __init__(self, sock: socket.socket | TlsSocket, timeouts: Timeouts) -> None:
         self.socket = sock
+        self.tls = sock if isinstance(sock, TlsSocket) else None
         self.timeouts = timeouts
         self.phase = Phase.READING
         self.deadline = time.monotonic() + timeouts.head
@@ -89,7 +91,7 @@ class Wire:
         """Leave bytes to be sent when the client takes them."""
         self.pending = rest
         self._left_at = time.monotonic()
-        self._unsent = unsent(self.socket)
+        self._unsent = unsent(self.socket) + (self.tls.held if self.tls else 0)
         self.deadline = self._left_at + self.patience.left
 
     def _go_on(self, sent: int) -> None:
@@ -119,6 +121,11 @@ class Wire:
             return 0
         except OSError as error:
             raise Disconnected(str(error)) from error
+
+    @property
+    def wants_write(self) -> bool:
+        """True when the next thing to wait for is that the network takes something."""
+        return self.phase is Phase.WRITING or (self.tls is not None and self.tls.wants_write)
 
     # ------------------------------------------------------------ parting
 
@@ -150,8 +157,10 @@ class Wire:
             reset = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time at all
             with suppress(OSError):  # the shell may have closed the socket under our feet
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-        self.close()
+        self.phase = Phase.CLOSED  # without a goodbye
 
     def close(self) -> None:
         """Be done with the client.  The shell, which watches the socket, closes it."""
+        if self.tls is not None and self.phase is not Phase.CLOSED:
+            self.tls.say_goodbye()
         self.phase = Phase.CLOSED

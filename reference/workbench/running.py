@@ -25,7 +25,9 @@ from handmade.events import Engine, Limits
 from handmade.lifespan import LifespanFailed
 from handmade.loading import interface_of
 from handmade.service import Access, Service, Timeouts
+from handmade.tls_files import load as load_certificate
 from workbench import hosts
+from workbench.certificates import Certificate
 from workbench.logs import Log, LogStream, captured
 from workbench.talk import NoAnswer, StillWaiting, Until, talk
 
@@ -76,8 +78,9 @@ class Tap(Protocol):
 class Server:
     """A running server, and a client of it."""
 
-    def __init__(self, host: hosts.Host, log: Log) -> None:
+    def __init__(self, host: hosts.Host, log: Log, tls: Certificate | None = None) -> None:
         self._host = host
+        self.tls = tls
         self._log = log
         self.host = hosts.HOST
         self.port = host.port
@@ -89,7 +92,7 @@ class Server:
 
     def url(self, path: str = "/") -> str:
         """Return the address of a path on this server, for a client on this machine."""
-        return f"http://{self.host}:{self.port}{path}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}{path}"
 
     @property
     def link(self) -> str:
@@ -139,12 +142,17 @@ class Server:
         return came
 
     def request(self, method: str, path: str = "/", **options: Any) -> httpx.Response:
-        """Send a request by httpx, the real client, with its options, on a new connection."""
+        """Send a request by httpx, the real client, with its options, on a new connection.
+
+        Over TLS it trusts the server's certificate, unless ``verify`` says otherwise.
+        """
         import httpx
 
-        timeout = options.pop("timeout", 5.0)
         # trust_env: a proxy that the environment names would be asked for our own machine.
-        with httpx.Client(trust_env=False, timeout=timeout) as client:
+        client_options = {"trust_env": False, "timeout": options.pop("timeout", 5.0)}
+        if self.tls is not None:
+            client_options["verify"] = options.pop("verify", None) or self.tls.context()
+        with httpx.Client(**client_options) as client:
             return client.request(method, self.url(path), **options)
 
     def get(self, path: str = "/", **options: Any) -> httpx.Response:
@@ -162,6 +170,7 @@ def running(
     port: int = 0,
     patience: float = 5.0,
     tap: Tap | None = None,
+    tls: Certificate | None = None,
     **more: Any,
 ) -> Iterator[Server]:
     """Run a server for the length of the block. Give one of the first four.
@@ -183,6 +192,9 @@ def running(
     ``command``: a command line with ``{port}`` in it, and ``{python}`` for this Python; ``cwd`` and
     ``env`` are those of ``subprocess``.
 
+    ``tls``: a `workbench.certificates.certificate`; our own server speaks TLS by it, of a command
+    it is told that it does. ``get`` and ``request`` trust it; ``talk`` sends bytes as they are.
+
     What still hangs ``patience`` seconds after the block is named in a printed line, and left.
     """
     if sum(way is not None for way in (app, handler, serve, command)) != 1:
@@ -198,13 +210,15 @@ def running(
             listener = hosts.Listener(port, wrap)
             listener.setblocking(app is None)  # our shells never wait in accept, learners' do
             stack.callback(listener.let_go)
+            if app is not None:
+                more["tls"] = tls
             function, stop = _server(app, handler, serve, log, tap, **more)
             started = _Started(function) if app is not None else None
             host = hosts.ThreadHost(started or function, listener, log, stop)
             if started is not None:
                 started.wait(patience)
         try:
-            yield Server(host, log)
+            yield Server(host, log, tls)
         finally:
             if hung := host.stop(patience):
                 print(f"{hung}. Its sockets are closed, and it is left behind.")
@@ -268,6 +282,7 @@ def _shell(
     script_name: str = "",
     access: bool | Callable[[Access], None] = False,
     clock: Callable[[], float] = time.time,
+    tls: Certificate | None = None,
     **more: Any,
 ) -> Any:
     """Return one of the reference's shells around an application."""
@@ -284,6 +299,7 @@ def _shell(
         errors=LogStream(log),  # type: ignore[arg-type]  # a TextIO in all that PEP 3333 asks for
         access=(lambda line: log.add(_line(line))) if access is True else access or None,
         clock=clock,
+        tls=load_certificate(tls.certfile, tls.keyfile) if tls else None,
     )
     return (SHELLS[shell] if isinstance(shell, str) else shell)(service, threads=threads, **more)
 

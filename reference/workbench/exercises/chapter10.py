@@ -637,7 +637,7 @@ def shell_with(kind_: Any) -> type[Asyncio]:
             await self.outlet.wait()
 
     class Shell(Asyncio):
-        def connect(self, sock: Any, protocol: HttpProtocol) -> None:
+        def connect(self, sock: Any, protocol: Any) -> None:
             super().connect(sock, Connection(self))
 
     return Shell
