@@ -54,8 +54,9 @@ class AsyncShell:
         self.idle = service.timeouts.idle
         self._stops = 0
         self._open: set[AsyncWire | TlsTransport] = set()
-        self._coming = 0
+        self._coming = 0  # those, and who has been accepted and has no transport yet
         self._accepting = False
+        self._last_word = 0.0
         self._sweep_timer: Any = None
 
     def stop(self) -> None:
@@ -135,8 +136,10 @@ class AsyncShell:
     # ------------------------------------------------------------ coming and going
 
     def opened(self, connection: AsyncWire | TlsTransport) -> None:
-        """Count a client in."""
+        """Count a client in; who was in line when we began to stop must not stay."""
         self._open.add(connection)
+        if self.stopping:
+            connection.ask_to_leave(self._last_word)
 
     def replaced(self, old: AsyncWire | TlsTransport, new: AsyncWire) -> None:
         """Note that a client speaks another protocol from now on."""
@@ -149,7 +152,7 @@ class AsyncShell:
         self._coming -= 1
         if not self._accepting and not self.stopping:
             self._accept_more(True)
-        if self.stopping and not self._open:
+        if self.stopping and not self._coming:
             self.bell.ring()
 
     def connect(self, sock: socket.socket, protocol: HttpProtocol | TlsTransport) -> None:
@@ -215,13 +218,13 @@ class AsyncShell:
         self.listener.close()
         timeouts = self.service.timeouts
         self.idle = timeouts.drain
-        last_word = time.monotonic() + timeouts.drain
+        self._last_word = time.monotonic() + timeouts.drain
         for connection in list(self._open):
-            connection.ask_to_leave(last_word)
+            connection.ask_to_leave(self._last_word)
         self._sweep_timer.cancel()
         self._sweep()
         self.loop.call_later(timeouts.graceful, self._out_of_patience)
-        while (self._open or self.gateway.running) and self._stops < 2:
+        while (self._coming or self.gateway.running) and self._stops < 2:
             await self.bell.wait()
 
     def _out_of_patience(self) -> None:
