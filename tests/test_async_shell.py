@@ -100,6 +100,20 @@ def test_a_stop_before_the_start_is_heard(shell):
 
 
 @shells
+def test_who_is_in_line_when_it_stops_is_answered(shell):
+    server = Serving(SHELLS[shell](Service(hello(), timeouts=PATIENT)))
+    with connect(server) as asks, connect(server) as silent:
+        asks.send(request())
+        server.shell.stop()
+        server.start()
+        answer = asks.response()
+        assert (answer.status, answer.value("connection")) == (200, "close")
+        silent.closed("it has said nothing until the server stopped")
+        server.thread.join(PATIENCE)
+        assert not server.thread.is_alive()
+
+
+@shells
 def test_stops_from_many_threads_are_one_stop_or_two(shell):
     with serving(hello(), shell) as server, connect(server) as wire:
         wire.send(request()).response()

@@ -22,7 +22,7 @@ PATIENCE = 15.0  # seconds until a test gives up on a process
 
 
 @contextmanager
-def served(*options, before="", app="slow_flask:app"):
+def served(*options, before="", app="slow_flask:app", place=r"on (http://\S+)"):
     """Run ``handmade serve`` on a free port; give the process and the URL that it announced."""
     run = f"{before}import sys; from handmade.cli import main; sys.exit(main(sys.argv[1:]))"
     arguments = ["serve", app, "--port", "0", *options]
@@ -37,7 +37,7 @@ def served(*options, before="", app="slow_flask:app"):
         bufsize=0,
     )
     try:
-        yield process, announced(process)
+        yield process, line_of(process.stderr, place)[1]
     finally:
         process.kill()
         process.communicate()

@@ -211,14 +211,13 @@ class AsyncShell:
         A client whose request has just left must not find the door shut: an idle connection stays
         open for a moment, and what it sends is answered with ``Connection: close``.
         """
-        self.stopping = True
+        timeouts = self.service.timeouts
+        self.stopping, self.idle = True, timeouts.drain
+        self._last_word = time.monotonic() + timeouts.drain
         let_nobody_in(self.listener)
         self._accept()
         self._accept_more(False)
         self.listener.close()
-        timeouts = self.service.timeouts
-        self.idle = timeouts.drain
-        self._last_word = time.monotonic() + timeouts.drain
         for connection in list(self._open):
             connection.ask_to_leave(self._last_word)
         self._sweep_timer.cancel()

@@ -166,7 +166,13 @@ class TlsTransport:
         self._below.close()
 
     def abort(self) -> None:
-        """Close at once, without a goodbye: nobody shall take half a response for a whole one."""
+        """Close at once.
+
+        Who is sent away because nothing is going on gets a goodbye, if the network takes it now.
+        Who is cut off gets none: nobody shall take half a response for a whole one.
+        """
+        if self._protocol is not None and not self._protocol.gone:
+            self._pass_down(self._session.close())
         self._below.abort()
 
     # ------------------------------------------------------------ while hands are shaken

@@ -9,8 +9,11 @@ A certificate authority of our own signs it; both exist as long as this Python r
 
 from __future__ import annotations
 
+import os
+import shutil
 import ssl
 import tempfile
+import weakref
 from functools import cache
 from pathlib import Path
 
@@ -29,8 +32,8 @@ class Certificate:
 
         authority = trustme.CA(organization_name="handmade lessons")
         issued = authority.issue_cert(*(names or NAMES))
-        self._folder = tempfile.TemporaryDirectory(prefix="handmade-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
+        folder = Path(tempfile.mkdtemp(prefix="handmade-"))
+        weakref.finalize(self, _remove, folder, os.getpid())
         self.certfile, self.keyfile, self.ca = (
             str(folder / name) for name in ("cert.pem", "key.pem", "ca.pem")
         )
@@ -51,6 +54,12 @@ class Certificate:
         if protocols:
             context.set_alpn_protocols(protocols)
         return context
+
+
+def _remove(folder: Path, pid: int) -> None:
+    """Remove the files, unless this is a child of the process that still needs them."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
