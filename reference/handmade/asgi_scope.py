@@ -63,9 +63,9 @@ def http_scope(request: Request, client: Address | None, server: Server) -> Http
     scope: HttpScope = {
         "type": "http",
         "asgi": {"version": ASGI_VERSION, "spec_version": SPEC_VERSION},
-        "http_version": "1.1" if modern else "1.0",
+        "http_version": request.version.decode("ascii"),
         "method": request.method.decode("ascii").upper(),
-        "scheme": server.scheme,
+        "scheme": request.scheme.decode("ascii") or server.scheme,
         "path": path,
         "raw_path": raw_path,
         "query_string": query,

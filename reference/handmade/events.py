@@ -23,7 +23,7 @@ Fields = Sequence[tuple[bytes, bytes]]
 class Request:
     """Report that a whole request head has arrived (RFC 9112 §2.1).
 
-    ``method`` and ``target`` are as they came, ``version`` is ``b"1.0"`` or ``b"1.1"``.
+    ``method`` and ``target`` are as they came, ``version`` is ``b"1.0"``, ``b"1.1"`` or ``b"2"``.
     ``expects_continue``: the client holds its body back until it hears 100 (RFC 9110 §10.1.1).
     ``upgrade``: other protocols that the client would speak from here on (RFC 9110 §7.8).
     """
@@ -35,6 +35,7 @@ class Request:
     expects_continue: bool = False
     stream_id: int = 0
     upgrade: tuple[bytes, ...] = field(default=(), repr=False)  # hardly ever there
+    scheme: bytes = field(default=b"", repr=False)  # HTTP/2 says it (RFC 9113 §8.3.1)
 
 
 @dataclass(slots=True)
