@@ -15,8 +15,8 @@ h2 knows the states of streams and counts the windows.  ``http2_frames`` stands 
 >>> connection.next_event().fields, connection.next_event()
 (((b'host', b'a'),), End(trailers=(), stream_id=1))
 >>> greeting = connection.outgoing()
->>> (connection.send(Response(204, stream_id=1)) + connection.send(End(stream_id=1))).hex(" ", 4)
-'00000101 04000000 01890000 00000100 000001'
+>>> (connection.send(Response(204, stream_id=1)) + connection.send(End(stream_id=1))).hex(" ")
+'00 00 01 01 04 00 00 00 01 89 00 00 00 00 01 00 00 00 01'
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from .events import Engine, Limits, Request
 from .gateway import HttpDate
 from .http1 import Connection as Http1
+from .http2_events import Http2Limits
 from .tls import Tls
 from .wsgi import Gateway
 from .wsgi_request import Server
@@ -55,7 +56,7 @@ class Access:
     seconds: float
 
 
-DEFAULT_LIMITS, DEFAULT_TIMEOUTS = Limits(), Timeouts()
+DEFAULT_LIMITS, DEFAULT_TIMEOUTS, DEFAULT_HTTP2 = Limits(), Timeouts(), Http2Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Service:
     engine: Callable[[Limits], Engine] = Http1
     limits: Limits = DEFAULT_LIMITS
     timeouts: Timeouts = DEFAULT_TIMEOUTS
+    http2: Http2Limits = DEFAULT_HTTP2
     script_name: str = ""
     multiprocess: bool = False
     errors: TextIO | None = None
