@@ -25,6 +25,7 @@ from workbench import exercises, progress
 from workbench.contracts import Broken
 from workbench.exercises import Exercise, Point, __main__, check, hint, runner, strip
 from workbench.exercises.catalogue import all_exercises, find, select
+from workbench.exercises.model import handing
 from workbench.exercises.report import report
 from workbench.exercises.talking import same
 
@@ -347,6 +348,59 @@ def test_bytes_are_compared():
     assert "Often: a trap" in text
 
 
+def test_a_fault_knows_its_clause():
+    def run(subject):
+        raise Broken("it differs", clause=subject)
+
+    def text(clause):
+        return report(CALL, grade_of(clause, exercise_of(Point("it", run, "", "RFC 1 §2")))).text
+
+    assert "Asked for by RFC 1 §2." in text(None)
+    assert "Asked for by RFC 9 §9." in text("RFC 9 §9")
+    assert "Asked for" not in text("")
+
+
+def test_an_exception_shows_what_it_was_raised_on():
+    def run(subject):
+        with handing(b"GET"):
+            subject()
+
+    def subject():
+        return [][0]
+
+    exercise = exercise_of(*(Point(str(n), run, f"trap {n}", "RFC 1 §2") for n in range(3)))
+    text = report(exercise, grade_of(subject, exercise)).text
+    assert text.count("IndexError") == text.count("      sent:   b'GET'\n") == 1
+    assert "Often" not in text  # what everybody meets is no matter of one point
+    assert "Asked for" not in text
+    alone = exercise_of(exercise.points[0])
+    assert "Often: trap 0" in report(alone, grade_of(subject, alone)).text
+
+
+def test_the_same_is_said_only_of_the_same():
+    def differs(got):
+        def run(subject):
+            raise Broken("it differs", got=got)
+
+        return Point(repr(got), run)
+
+    points = map(differs, [b"a", b"a", b"b", b"c", b"d"])
+    lines = report(CALL, grade_of(None, exercise_of(*points))).text.splitlines()
+    assert [line.strip() for line in lines if line.startswith("    ")] == [
+        "it differs", "came:   b'a'", "the same as above", "it differs", "came:   b'b'",
+        "it differs", "came:   b'c'", "the same as above, with other bytes",
+    ]  # fmt: skip
+
+
+def test_a_thread_of_the_check_is_not_named():
+    def run(subject):
+        thread = threading.Thread(target=find, args=("nothing",))
+        thread.start()
+        thread.join()
+
+    assert grade_of(None, exercise_of(Point("it", run))).printed == ""
+
+
 def test_html_is_escaped():
     def run(subject):
         raise Broken("<b>", got=b"<i>", wanted=b"")
@@ -394,6 +448,15 @@ def test_a_file_that_does_not_come_to_its_end(tmp_path, monkeypatch):
     (tmp_path / "ch01_split_reads.py").write_text("while True:\n    pass\n")
     text = words(check("split-reads", folder=tmp_path).text)
     assert "still running after 0.4 s, at line 1 of exercises/ch01_split_reads.py: while" in text
+
+
+def test_a_file_is_a_name_too():
+    for name in (
+        "ch01_split_reads.py",
+        "exercises/ch01_split_reads.py",
+        "exercises\\ch01_split_reads.py",
+    ):
+        assert find(name).name == "split-reads"
 
 
 def test_an_unknown_name_is_one_line():

@@ -77,7 +77,7 @@ class Listener(socket.socket):
             import termios
 
             waiting = fcntl.ioctl(sock, termios.FIONREAD, b"\0" * 4)
-        except (ImportError, OSError):
+        except (ImportError, OSError, ValueError):  # ValueError: it was closed this very moment
             return None
         return waiting == b"\0" * 4
 

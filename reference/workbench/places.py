@@ -33,6 +33,11 @@ def is_the_learners(path: str) -> bool:
     return not path.startswith((*_LIBRARIES, *_OURS, "<frozen")) and path != "<string>"
 
 
+def is_ours(path: str) -> bool:
+    """True for a file of the course's own machinery."""
+    return path.startswith(_OURS)
+
+
 def place(frame: FrameType | None) -> str:
     """Name the innermost line of the learner's own among the callers of ``frame``; "" for none."""
     while frame is not None:

@@ -38,7 +38,8 @@ class Broken(AssertionError):
     """A promise was not kept.  ``sent``, ``got`` and ``wanted`` are shown byte by byte.
 
     Any of the three may be None where it says nothing.  ``str()`` is the whole report, and marks
-    the first byte in which ``got`` differs from ``wanted``.
+    the first byte in which ``got`` differs from ``wanted``.  ``clause`` is who demands it, where it
+    is not the one who demands the rest of the case; "" for nobody.
     """
 
     def __init__(
@@ -48,23 +49,30 @@ class Broken(AssertionError):
         sent: bytes | None = None,
         got: object = None,
         wanted: object = None,
+        clause: str | None = None,
     ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.sent = sent
         self.got = got
         self.wanted = wanted
+        self.clause = clause
 
     def __str__(self) -> str:
         lines = [self.problem]
         if self.sent is not None:
-            lines.append(f"  sent:   {_visible(self.sent)}")
+            lines.append(sent_line(self.sent))
         if self.wanted is not None:
             lines.append(f"  wanted: {_visible(self.wanted)}")
         if self.got is not None or self.wanted is not None:
             lines.append(f"  came:   {_visible(self.got)}")
             lines += _caret(self.got, self.wanted)
         return "\n".join(lines)
+
+
+def sent_line(sent: bytes) -> str:
+    """Return the line of a report that shows what was sent."""
+    return f"  sent:   {_visible(sent)}"
 
 
 def _visible(value: object, most: int = 400) -> str:

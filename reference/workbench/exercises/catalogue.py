@@ -30,11 +30,14 @@ def all_exercises() -> list[Exercise]:
 
 
 def find(name: str) -> Exercise:
-    """Return one exercise; raise UnknownExercise with the names that come near."""
+    """Return one exercise by its name or its file; raise UnknownExercise with what comes near."""
     name = str(name)
     exercises = {exercise.name: exercise for exercise in all_exercises()}
     if name in exercises:
         return exercises[name]
+    for exercise in exercises.values():
+        if name.replace("\\", "/").rpartition("/")[2] == exercise.file:  # as a shell completes it
+            return exercise
     near = difflib.get_close_matches(name, exercises, n=2, cutoff=0.6)
     guess = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(exercises)}."
     raise UnknownExercise(f"There is no exercise {name!r}. {guess}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,29 @@ class Slip(Broken):
 
 class Hangs(Broken):
     """Code of the learner's does not come to its end: after two of these nothing more is tried."""
+
+
+@contextmanager
+def handing(sent: bytes | None) -> Iterator[None]:
+    """Note what the learner's code is given in the block on what it raises there.
+
+    A report shows it below the exception. A Broken says by itself what it is about.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, Broken) and handed(error) is None:
+            vars(error)[_HANDED] = sent
+        raise
+
+
+def handed(error: BaseException) -> bytes | None:
+    """Return what `handing` has noted on an error, None for nothing."""
+    sent: bytes | None = vars(error).get(_HANDED)
+    return sent
+
+
+_HANDED = "the learner's code was given"
 
 
 @dataclass(frozen=True)

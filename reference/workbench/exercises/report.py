@@ -17,6 +17,7 @@ from workbench.exercises.runner import FAILED, NOT_RUN, PASSED, WAITS, Grade, Re
 WIDTH = 92
 SIGNS = {PASSED: "✓", FAILED: "✗", WAITS: "○", NOT_RUN: "·"}
 MOST_LINES = 5  # of what the code printed
+MOST_SHOWN = 3  # problems with their bytes
 AFTERWARDS = "Why it works, and what the real servers do"
 
 # (indent, kind, text); the kinds: head, passed, failed, waits, plain, bytes, title, code
@@ -94,14 +95,17 @@ def _headline(exercise: Exercise, grade: Grade, begun: bool) -> str:
 def _body(exercise: Exercise, grade: Grade, begun: bool) -> Iterator[Line]:
     if grade.obstacle:
         yield 1, "failed", grade.obstacle
-    problems: dict[str, str] = {}
+    told: list[Result] = []
     traps: set[str] = set()
+    common = _common_exception(grade)
     for result in grade.results:
         yield 1, _kind(result), f"{SIGNS[result.state]} {result.point.label}"
         if result.state == FAILED:
-            yield from _failure(result, problems)
+            again = result.problem in [other.problem for other in told]
+            yield from _failure(result, told)
             trap = result.point.trap
-            if trap and trap not in traps and not result.slip:
+            elsewhere = result.raised and (again or result.problem == common)
+            if trap and trap not in traps and not result.slip and not elsewhere:
                 traps.add(trap)
                 yield from paragraphs(f"Often: {trap}", 2)
     if any(result.state == NOT_RUN for result in grade.results):
@@ -118,23 +122,38 @@ def _kind(result: Result) -> str:
     return {PASSED: "passed", FAILED: "failed"}.get(result.state, "waits")
 
 
-def _failure(result: Result, problems: dict[str, str]) -> Iterator[Line]:
-    """Write what failed; problems are known by the point that they were first told for.
+def _failure(result: Result, told: list[Result]) -> Iterator[Line]:
+    """Write what failed, and add it to what was ``told`` before.
 
-    Bytes stand under the first failure alone, and nothing is said twice.  What people often got
-    wrong is another matter: two points may fail in one way for two reasons.
+    Bytes stand under the first few, and nothing is said twice.  What people often got wrong is
+    another matter: two points may fail in one way for two reasons.
     """
-    if result.problem in problems:
-        last = result.problem == list(problems)[-1]
-        yield 2, "plain", f"the same as {'above' if last else f'for: {problems[result.problem]}'}"
+    first = next((other for other in told if other.problem == result.problem), None)
+    shown = len(told) < MOST_SHOWN
+    if first is not None and (result.raised or result.details == first.details or not shown):
+        last = result.problem == told[-1].problem
+        bytes_differ = not result.raised and result.details != first.details
+        same = f"the same as {'above' if last else f'for: {first.point.label}'}"
+        yield 2, "plain", f"{same}, with other bytes" if bytes_differ else same
         return
     yield 2, "plain", result.problem
-    if not problems:
+    if shown:
         for line in result.details:
             yield 2, "bytes", line
-        if result.point.clause and not result.slip:
-            yield 2, "plain", f"Asked for by {result.point.clause}."
-    problems[result.problem] = result.point.label
+        if result.clause and result.clause not in [other.clause for other in told]:
+            yield 2, "plain", f"Asked for by {result.clause}."
+    told.append(result)
+
+
+def _common_exception(grade: Grade) -> str:
+    """Return the exception that most points end in, "" for none.
+
+    It is no matter of these points, so what people often got wrong there is not about it.
+    """
+    raised = [result.problem for result in grade.results if result.raised]
+    problem = max(raised, key=raised.count, default="")
+    often = raised.count(problem)
+    return problem if often > 2 and often > len(grade.results) / 2 else ""
 
 
 def _printed(grade: Grade) -> Iterator[Line]:

@@ -3,6 +3,9 @@
 An exercise and a subject come in, results come out. Each point runs in a daemon thread under a
 time limit; when that is up, the line at which the code is stuck is told and the thread is ended, or
 left behind where it cannot be. What the code prints is kept.
+
+What no thread can stop, such as code that lets no other thread run, or ends the process, is for
+`apart`: it has all this done in a process of its own.
 """
 
 from __future__ import annotations
@@ -27,11 +30,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.contracts import Broken
+from workbench.contracts import Broken, sent_line
 from workbench.exercises import stuck
-from workbench.exercises.model import Exercise, Hangs, Point, Slip
+from workbench.exercises.model import Exercise, Hangs, Point, Slip, handed
 from workbench.exercises.strip import handed_out
-from workbench.places import ROOT, file_name, is_the_learners
+from workbench.places import ROOT, file_name, is_ours, is_the_learners
 
 IMPORT_SECONDS = 5.0
 HANGS = 2  # after so many points that hang the rest is not looked at: a notebook's cell has 30 s
@@ -44,7 +47,8 @@ PASSED, FAILED, WAITS, NOT_RUN = "passed", "failed", "waits for your code", "not
 class Result:
     """What came of one point. ``problem`` is one line, ``details`` are bytes and such below it.
 
-    ``slip`` tells that the point's trap has nothing to add.
+    ``slip`` tells that the point's trap has nothing to add, ``raised`` that the code raised
+    something, and ``clause`` who demands it.
     """
 
     point: Point
@@ -52,19 +56,30 @@ class Result:
     problem: str = ""
     details: tuple[str, ...] = ()
     slip: bool = False
+    raised: bool = False
+    clause: str = ""
 
 
 @dataclass
 class Grade:
     """What came of all points. ``obstacle`` is the one line for code that could not be looked at.
 
-    ``printed`` is what the code has printed, and ``lines`` how many lines that were.
+    ``printed`` is what the code has printed, and ``lines`` how many lines that were. ``ended``
+    tells that the code took its process with it, so that the rest was not looked at.
     """
 
     results: list[Result] = field(default_factory=list)
     obstacle: str = ""
     printed: str = ""
     lines: int = 0
+    ended: bool = False
+
+    def begins(self, seconds: float) -> None:
+        """Hear that the import, or the next point, begins, and how long it may take."""
+
+    def add(self, result: Result) -> None:
+        """Take the result of the next point."""
+        self.results.append(result)
 
     @property
     def passed(self) -> bool:
@@ -83,18 +98,23 @@ class Unusable(Exception):
 
 
 def grade_file(
-    exercise: Exercise, path: Path, seconds: float | None = None, untouched_too: bool = False
+    exercise: Exercise,
+    path: Path,
+    seconds: float | None = None,
+    untouched_too: bool = False,
+    grade: Grade | None = None,
 ) -> Grade:
     """Import a learner's file and look at all points of an exercise.
 
     A file that is as it was handed out waits for the learner; it is run only if ``untouched_too``.
-    ``seconds`` may make the exercise's own limit shorter.
+    ``seconds`` may make the exercise's own limit shorter. ``grade`` is filled, when it is given.
     """
-    grade = Grade()
+    grade = grade or Grade()
     if not untouched_too and is_untouched(exercise, path):
         grade.results = [Result(point, WAITS) for point in exercise.points]
         return grade
     with _captured(grade):
+        grade.begins(IMPORT_SECONDS)
         try:
             subject = load(exercise, path)
         except Unusable as unusable:
@@ -112,9 +132,11 @@ def is_untouched(exercise: Exercise, path: Path) -> bool:
         return False
 
 
-def grade_object(exercise: Exercise, subject: Any, seconds: float | None = None) -> Grade:
+def grade_object(
+    exercise: Exercise, subject: Any, seconds: float | None = None, grade: Grade | None = None
+) -> Grade:
     """Look at all points of an exercise, on an object."""
-    grade = Grade()
+    grade = grade or Grade()
     with _captured(grade):
         _look(exercise, subject, grade, seconds)
     return grade
@@ -123,15 +145,21 @@ def grade_object(exercise: Exercise, subject: Any, seconds: float | None = None)
 def _look(exercise: Exercise, subject: Any, grade: Grade, seconds: float | None) -> None:
     hung = 0
     for point in exercise.points:
-        limit = exercise.seconds if point.seconds is None else point.seconds
+        limit = limit_of(exercise, point)
         limit = limit if seconds is None else min(seconds, limit)
         if hung >= HANGS:
-            grade.results.append(Result(point, NOT_RUN))
+            grade.add(Result(point, NOT_RUN))
             continue
+        grade.begins(limit)
         call = _Call(functools.partial(_run, point.run, subject))
         result = call.result(point, limit)
         hung += HANGS if call.runs_on else call.hung
-        grade.results.append(result)
+        grade.add(result)
+
+
+def limit_of(exercise: Exercise, point: Point) -> float:
+    """Return how many seconds a point may take."""
+    return exercise.seconds if point.seconds is None else point.seconds
 
 
 def _run(run: Callable[[Any], object], subject: Any) -> None:
@@ -141,6 +169,8 @@ def _run(run: Callable[[Any], object], subject: Any) -> None:
 
 
 # --- One call ---------------------------------------------------------------------------------
+
+is_apart = False  # this process was started for a check, and ends with it
 
 
 class _Call:
@@ -182,8 +212,8 @@ class _Call:
             told += f", at {place}" if place else ""
             if not stuck.end(self._thread) and not waits:
                 self.runs_on = True
-                told += ". It cannot be stopped, for it catches every exception: "
-                told += "restart the kernel to be rid of it"
+                told += ". It cannot be stopped, for it catches every exception"
+                told += "" if is_apart else ": restart the kernel to be rid of it"
         return told
 
     def result(self, point: Point, seconds: float) -> Result:
@@ -198,8 +228,12 @@ class _Call:
         if is_the_placeholder(error):
             return Result(point, WAITS)
         problem, *details = tidy(explain(error)).splitlines() or [type(error).__name__]
+        if (sent := handed(error)) is not None:
+            details.append(sent_line(sent))
         traceback.clear_frames(error.__traceback__)  # or sockets stay open until who knows when
-        return Result(point, FAILED, problem, tuple(details), is_a_slip(error))
+        raised, slip = not isinstance(error, AssertionError), is_a_slip(error)
+        clause = "" if raised or slip else clause_of(error, point)
+        return Result(point, FAILED, problem, tuple(details), slip, raised, clause)
 
 
 _CHILD_SECONDS = 0  # greater than 0 while a learner's code runs
@@ -275,6 +309,12 @@ def is_a_slip(error: BaseException) -> bool:
     return mixed or isinstance(error, Slip | NameError)
 
 
+def clause_of(error: BaseException, point: Point) -> str:
+    """Return who demands what was found broken: the fault may know better than its point."""
+    own = error.clause if isinstance(error, Broken) else None
+    return point.clause if own is None else own
+
+
 def explain(error: BaseException) -> str:
     """Return what an error says to a learner: the first line for itself, then the details."""
     if isinstance(error, Broken):
@@ -294,6 +334,12 @@ def explain(error: BaseException) -> str:
     frame = own[-1]
     within = "" if frame.name.startswith("<") else f", in {frame.name}"
     return f"{said}, at line {frame.lineno} of {file_name(frame.filename)}{within}: {frame.line}"
+
+
+def is_of_the_check(error: BaseException) -> bool:
+    """Tell an error of a check's own thread, in which no line of the learner's had a part."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return any(map(is_ours, files)) and not any(map(is_the_learners, files))
 
 
 _CHANGING = (
@@ -317,26 +363,27 @@ def tidy(text: str) -> str:
 
 
 class _Printed(io.TextIOBase):
-    """A stream that keeps the beginning of what is written and counts the lines."""
+    """A stream that keeps the beginning of what is written for a grade, and counts the lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, grade: Grade) -> None:
         super().__init__()
-        self.text = ""
-        self.lines = 0
+        self._grade = grade
 
     def write(self, text: str) -> int:
-        self.text += text[: max(0, MOST_PRINTED - len(self.text))]
-        self.lines += text.count("\n")
+        self._grade.printed += text[: max(0, MOST_PRINTED - len(self._grade.printed))]
+        self._grade.lines += text.count("\n")
         return len(text)
 
 
 @contextlib.contextmanager
 def _captured(grade: Grade) -> Iterator[None]:
     """Keep what is printed, and what kills a thread, for the grade; warnings are not shown."""
-    printed = _Printed()
+    printed = _Printed(grade)
 
     def of_thread(args: threading.ExceptHookArgs) -> None:
-        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+        if args.exc_value is None or isinstance(args.exc_value, SystemExit):
+            return
+        if not is_of_the_check(args.exc_value):
             print(f"a thread ended with {explain(args.exc_value)}", file=printed)
 
     hook, threading.excepthook = threading.excepthook, of_thread
@@ -350,4 +397,4 @@ def _captured(grade: Grade) -> Iterator[None]:
             yield
     finally:
         threading.excepthook = hook
-        grade.printed, grade.lines = tidy(printed.text), printed.lines
+        grade.printed = tidy(grade.printed)
