@@ -111,6 +111,10 @@ class Server:
         """Return the log as one text."""
         return "\n".join(self.log)
 
+    def was_read(self, client: tuple[str, int]) -> bool | None:
+        """Tell whether all was read that a client has sent; None where nobody knows."""
+        return self._host.was_read(client)
+
     def talk(
         self,
         raw: bytes | Sequence[bytes],
