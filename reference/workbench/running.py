@@ -71,6 +71,9 @@ class Tap(Protocol):
     def engine(self, make: Callable[[Limits], Engine]) -> Callable[[Limits], Engine]:
         """Return a maker of engines that are watched."""
 
+    def shell(self, shell: Any) -> None:
+        """Watch what a shell does beside that: its WebSockets."""
+
     def socket(self, sock: socket.socket) -> socket.socket:
         """Take over an accepted socket and return one that is watched."""
 
@@ -305,7 +308,10 @@ def _shell(
         clock=clock,
         tls=load_certificate(tls.certfile, tls.keyfile) if tls else None,
     )
-    return (SHELLS[shell] if isinstance(shell, str) else shell)(service, threads=threads, **more)
+    made = (SHELLS[shell] if isinstance(shell, str) else shell)(service, threads=threads, **more)
+    if tap is not None:
+        tap.shell(made)
+    return made
 
 
 def _line(access: Access) -> str:

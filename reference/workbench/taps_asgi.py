@@ -174,7 +174,7 @@ class AsgiTap:
             return kind
         with self._lock:
             self._requests += 1
-            return f"{'request' if kind == 'http' else kind[:7]} {self._requests}"
+            return f"{'request' if kind == 'http' else 'ws'} {self._requests}"
 
 
 class _Call:
@@ -265,6 +265,8 @@ def _message_told(message: Any) -> tuple[str, bytes]:
     """Say what a message brings, and return the bytes in it."""
     if not isinstance(message, dict):
         return f"{type(message).__name__}, not a dict", b""
+    if str(message.get("type")).startswith("websocket.") and "http" not in message["type"]:
+        return _websocket_told(message)
     more = "more_body, " if message.get("more_body") else ""
     if "body" in message or str(message.get("type")).endswith((".request", ".body")):
         told, data = bytes_told(message.get("body", b""))
@@ -272,3 +274,14 @@ def _message_told(message: Any) -> tuple[str, bytes]:
     if "status" in message:
         return f"{message['status']}, {count_told(message.get('headers'), 'header')}", b""
     return str(message.get("message", "")), b""
+
+
+def _websocket_told(message: Any) -> tuple[str, bytes]:
+    """Say what a message of a WebSocket brings."""
+    if message.get("bytes") is not None:
+        return bytes_told(message["bytes"])
+    text = message.get("text")
+    if text is not None:
+        return f"text {text[:60]!r}" + (f", {len(text)} characters" if len(text) > 60 else ""), b""
+    names = ("code", "reason", "subprotocol")
+    return ", ".join(f"{name} {message[name]}" for name in names if message.get(name)), b""

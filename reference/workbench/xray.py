@@ -32,6 +32,7 @@ from workbench.picture import Picture
 from workbench.running import ENGINES, fixed
 from workbench.taps import ApplicationTap, EngineTap, SocketTap, bytes_told
 from workbench.taps_asgi import FREE, AsgiTap, Holders
+from workbench.taps_frames import FramesTap
 from workbench.wire_dump import hidden, visible
 
 LANES = ("client", "socket", "engine", "gateway", "application")
@@ -117,6 +118,20 @@ class XRay:
             return ApplicationTap(app, self)
         self._in_a_loop = True
         return AsgiTap(app, self, self.lifespan)
+
+    def shell(self, shell: Any) -> None:
+        """Watch the WebSockets of a shell too, from the moment at which they become such."""
+        plain = getattr(shell, "replaced", None)
+        if plain is None:
+            return
+
+        def replaced(old: Any, new: Any) -> None:
+            plain(old, new)
+            if hasattr(new, "messages"):
+                number = self.connection_of(new.client)
+                new.messages.frames = FramesTap(new.messages.frames, self, number)
+
+        shell.replaced = replaced
 
     def connection_of(self, client: Any) -> int:
         """Return the number of the connection that a client's address belongs to."""

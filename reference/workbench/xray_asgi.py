@@ -101,6 +101,7 @@ async def _main(x: XRay, loop: Any, shell: Any, client: _Client) -> None:
         await lifespan.startup(shell.service.timeouts.startup)
     state = lifespan.state if lifespan.life is Life.UP else None
     shell.prepare(loop, state)
+    x.shell(shell)
     client.connect(loop, shell)
     await client.done.wait()
     if x.lifespan:
@@ -122,7 +123,7 @@ class _Client:
         self._reading = True
         self._closed = False
         self._quiet_since: float | None = None
-        self.protocol: HttpProtocol | None = None
+        self.protocol: Any = None
 
     def connect(self, loop: Any, shell: Any) -> None:
         """Open the connection."""
@@ -148,7 +149,7 @@ class _Client:
             return False
         return True
 
-    def _go_on(self, protocol: HttpProtocol, running: bool, something_is_due: bool) -> bool:
+    def _go_on(self, protocol: Any, running: bool, something_is_due: bool) -> bool:
         """Send, end or leave; the server waits for it."""
         if self._pieces and self._reading and not self._closed:
             piece = self._pieces.pop(0)
@@ -193,6 +194,10 @@ class _Client:
         """Tell whether it is closed."""
         return self._closed
 
+    def set_protocol(self, protocol: Any) -> None:
+        """Hand what comes to another protocol from now on."""
+        self.protocol = protocol
+
     def write(self, data: bytes) -> None:
         """Take all of it at once."""
         if not self._closed:
@@ -222,7 +227,6 @@ class _Client:
         if not self._closed:
             self._closed = True
             self._x.note("socket", "client", "close")
-            assert self.protocol is not None  # only a connection has a transport
             self._loop.call_soon(self.protocol.connection_lost, None)
 
     def abort(self) -> None:
@@ -230,7 +234,6 @@ class _Client:
         if not self._closed:
             self._x.note("socket", "client", "abort", "the answer is broken off", bad=True)
             self._closed = True
-            assert self.protocol is not None  # only a connection has a transport
             self._loop.call_soon(self.protocol.connection_lost, None)
 
 
