@@ -56,7 +56,7 @@ class Gateway:
         self.app = app
         self.server = server
         self.date = date
-        self.running: set[Exchange] = set()
+        self.running: set[Any] = set()
 
     def exchange(self, request: Request, channel: AsyncChannel) -> Exchange:
         """Return the exchange of a request; ``run`` it in a task of its own."""

@@ -23,6 +23,7 @@ from .events import (
     Response,
 )
 from .gateway import Disconnected, error_response
+from .protocol_websocket import change_to_websocket, exchange_for
 from .waiting import Patience
 
 
@@ -31,7 +32,7 @@ class HttpProtocol(AsyncWire):
 
     __slots__ = (
         *("engine", "_incoming", "_body_open", "_unread", "_received", "_in_head"),
-        *("_patience", "_began", "_access"),
+        *("_patience", "began", "_access"),
     )
 
     def __init__(self, shell: Any) -> None:
@@ -41,7 +42,7 @@ class HttpProtocol(AsyncWire):
         self._body_open = self._in_head = False
         self._unread = self._received = 0
         self._patience: Patience | None = None
-        self._began = 0.0
+        self.began = 0.0
         self._access = shell.service.access
 
     # ------------------------------------------------------------ callbacks of the transport
@@ -67,7 +68,7 @@ class HttpProtocol(AsyncWire):
         exchange, self.exchange = self.exchange, None
         super().connection_lost(error)
         if exchange is not None:
-            self.note(exchange, self._began)
+            self.note(exchange, self.began)
 
     def eof_received(self) -> bool:
         """Note that the client will send no more, and keep our side open for its answer.
@@ -119,8 +120,9 @@ class HttpProtocol(AsyncWire):
         self.left = False
         self.deadline = NEVER
         if self._access is not None:
-            self._began = time.monotonic()
-        exchange = self.exchange = self.shell.gateway.exchange(request, self)
+            self.began = time.monotonic()
+        find = exchange_for if request.upgrade else self.shell.gateway.exchange
+        exchange = self.exchange = find(request, self)
         if self._ended:
             self.doubt()
         self.shell.run(exchange)
@@ -133,11 +135,12 @@ class HttpProtocol(AsyncWire):
         if not self.engine.owes_response:
             self.abort()
             return
-        answer = error_response(error.status, error.reason, self.shell.gateway.date())
+        date = self.shell.gateway.date()
+        answer = error_response(error.status, error.reason, date, error.fields)
         self.transport.write(b"".join([self.engine.send(event) for event in answer]))
         if self.exchange is not None:
             self.exchange.status = error.status
-            self.note(self.exchange, self._began)
+            self.note(self.exchange, self.began)
             self.exchange = None
         self.part()
 
@@ -207,6 +210,8 @@ class HttpProtocol(AsyncWire):
         except PeerError:
             pass  # the engine remembers, and makes this answer the last
 
+    accept = change_to_websocket  # what asgi_websocket asks of the channel of a handshake
+
     # ------------------------------------------------------------ going on, or parting
 
     def _complete(self) -> None:
@@ -214,7 +219,7 @@ class HttpProtocol(AsyncWire):
         exchange, self.exchange = self.exchange, None
         self._bell.ring()  # for who waits to be told that it is over
         if self._access is not None and exchange is not None:
-            self.note(exchange, self._began)
+            self.note(exchange, self.began)
         self._incoming.clear()
         self._patience = None
         self.deadline = time.monotonic() + self.shell.idle

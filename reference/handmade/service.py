@@ -13,6 +13,8 @@ from .gateway import HttpDate
 from .http1 import Connection as Http1
 from .http2_events import Http2Limits
 from .tls import Tls
+from .websocket_deflate import DeflateSettings
+from .websocket_events import WebSocketLimits
 from .wsgi import Gateway
 from .wsgi_request import Server
 
@@ -29,7 +31,8 @@ class Timeouts:
 
     In the asynchronous shells also ``half_closed``: how long a client that sends no more is taken
     to be waiting for its answer, before the application is told that it has left.  ``startup`` and
-    ``shutdown``: for the application's lifespan.
+    ``shutdown``: for the application's lifespan.  ``ping``: after so long a silence of a WebSocket
+    we ask whether it is there, and wait ``pong`` for any answer.
     """
 
     head: float = 10.0
@@ -42,6 +45,8 @@ class Timeouts:
     half_closed: float = 1.0
     startup: float = 30.0
     shutdown: float = 10.0
+    ping: float = 20.0
+    pong: float = 20.0
     slowest: int = 500
 
 
@@ -57,6 +62,7 @@ class Access:
 
 
 DEFAULT_LIMITS, DEFAULT_TIMEOUTS, DEFAULT_HTTP2 = Limits(), Timeouts(), Http2Limits()
+DEFAULT_WEBSOCKET, DEFAULT_DEFLATE = WebSocketLimits(), DeflateSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Service:
     """What is served, and how: all that the shells have in common.
 
     ``access`` is called after each request, if given.  ``clock`` returns seconds since 1970.
-    With ``tls`` every client must speak TLS.
+    With ``tls`` every client must speak TLS; without ``deflate`` no WebSocket is compressed.
     """
 
     app: Any
@@ -72,6 +78,8 @@ class Service:
     limits: Limits = DEFAULT_LIMITS
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     http2: Http2Limits = DEFAULT_HTTP2
+    websocket: WebSocketLimits = DEFAULT_WEBSOCKET
+    deflate: DeflateSettings | None = DEFAULT_DEFLATE
     script_name: str = ""
     multiprocess: bool = False
     errors: TextIO | None = None

@@ -61,4 +61,4 @@ def test_cases_are_told_apart_and_cite_their_clause():
     for case in cases("asgi"):
         assert case.sentence.endswith("."), case.name
         assert case.clause.startswith(("RFC ", "ASGI ", "Python, ")), case.name
-        assert case.chapter in (9, 10), case.name
+        assert case.chapter in (9, 10, 12), case.name

@@ -24,6 +24,7 @@ early hints         the extension ``http.response.early_hint`` (on HTTP/1.1)
 cpu                 ``server.cpu()`` is the CPU time that the server has used, in seconds
 log                 ``serve(app, log=lines)`` appends what the server logs, from INFO on
 watchdog            ``serve(app, log=lines, slow_callback=0.1)`` logs who holds the loop
+websocket           the server speaks WebSocket; with ``impatient`` it pings after half a second
 ==================  =================================================================
 """
 
@@ -34,7 +35,10 @@ from typing import Any
 
 from . import Case, cases
 
-PARTS = ("scope", "receive", "disconnect", "send", "mistakes", "failures", "clients", "lifespan")
+PARTS = (
+    *("scope", "receive", "disconnect", "send", "mistakes", "failures", "clients", "lifespan"),
+    "websocket",
+)
 
 for part in PARTS:  # in the order of the chapters, so that the cases stand in that order too
     importlib.import_module(f"{__package__}.asgi_{part}")
