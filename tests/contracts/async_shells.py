@@ -19,6 +19,7 @@ from handmade import async_shell, loop
 from handmade.aio import Asyncio
 from handmade.loop_shell import LoopShell
 from handmade.service import Service, Timeouts
+from handmade.tls import Tls
 from handmade.waiting import listen
 from handmade.wsgi_in_asgi import WsgiInAsgi
 
@@ -27,7 +28,7 @@ PATIENT = Timeouts(
 )
 IMPATIENT = Timeouts(
     head=0.4, body=0.4, write=0.4, idle=0.4, linger=0.4, drain=0.05, slowest=100_000_000,
-    half_closed=0.3, startup=0.4, shutdown=0.4,
+    half_closed=0.3, startup=0.4, shutdown=0.4, ping=0.4, pong=0.4,
 )  # fmt: skip
 SHELLS: dict[str, Callable[..., Any]] = {
     "asyncio": Asyncio,
@@ -147,7 +148,7 @@ class Ours:
 
     provides = frozenset((
         "timeouts", "graceful", "half-close", "root path", "lifespan", "state", "trailers",
-        "early hints", "cpu", "log", "watchdog",
+        "early hints", "cpu", "log", "watchdog", "websocket",
     ))  # fmt: skip
 
     @contextmanager
@@ -159,6 +160,7 @@ class Ours:
         root_path: str = "",
         log: list[str] | None = None,
         slow_callback: float | None = None,
+        tls: Tls | None = None,
     ) -> Iterator[tuple[str, int]]:
         with ExitStack() as stack:
             stack.enter_context(logged(log))
@@ -172,6 +174,7 @@ class Ours:
                     timeouts=IMPATIENT if impatient else self.timeouts,
                     script_name=root_path,
                     slow_callback=slow_callback,
+                    tls=tls,
                 )
             )
             yield self.serving.address
