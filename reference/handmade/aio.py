@@ -9,8 +9,8 @@ from typing import Any
 
 from .asgi import Exchange
 from .async_shell import AsyncShell
+from .async_wire import AsyncWire
 from .gateway import logger
-from .protocol import HttpProtocol
 from .service import Service
 from .tls_transport import TlsTransport
 
@@ -51,13 +51,13 @@ class Asyncio(AsyncShell):
             exchange.run(), loop=self.loop, name="request", context=context
         )
 
-    def connect(self, sock: socket.socket, protocol: HttpProtocol | TlsTransport) -> None:
+    def connect(self, sock: socket.socket, protocol: AsyncWire | TlsTransport) -> None:
         """Let asyncio make the transport."""
         task = self.loop.create_task(self._connect(sock, protocol))
         self._connecting.add(task)  # the loop alone would not keep it alive
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, sock: socket.socket, protocol: HttpProtocol | TlsTransport) -> None:
+    async def _connect(self, sock: socket.socket, protocol: AsyncWire | TlsTransport) -> None:
         """Make the transport of a socket that was accepted."""
         try:
             transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, sock)

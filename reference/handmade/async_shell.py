@@ -19,7 +19,7 @@ from .asgi_scope import Server
 from .async_wire import AsyncWire
 from .gateway import Bell, HttpDate, logger
 from .lifespan import Life, Lifespan
-from .protocol import HttpProtocol
+from .protocol_choice import Newcomer
 from .service import Service
 from .tls_transport import TlsTransport
 from .waiting import let_nobody_in
@@ -46,6 +46,8 @@ class AsyncShell:
         slow_callback: float | None = None,
     ) -> None:
         self.service = service
+        if service.tls is not None:
+            service.tls.offer("h2", "http/1.1")
         self.connections = connections
         self.lifespan = lifespan
         self.slow_callback = slow_callback
@@ -155,7 +157,7 @@ class AsyncShell:
         if self.stopping and not self._coming:
             self.bell.ring()
 
-    def connect(self, sock: socket.socket, protocol: HttpProtocol | TlsTransport) -> None:
+    def connect(self, sock: socket.socket, protocol: AsyncWire | TlsTransport) -> None:
         """Put a transport between an accepted socket and its protocol; each loop has its own."""
         raise NotImplementedError
 
@@ -176,11 +178,11 @@ class AsyncShell:
             self.connect(sock, self._make_protocol())
         self._accept_more(False)
 
-    def _make_protocol(self) -> HttpProtocol | TlsTransport:
+    def _make_protocol(self) -> AsyncWire | TlsTransport:
         """Return what takes a client's bytes; with TLS the protocol comes after the handshake."""
         if self.service.tls is not None:
-            return TlsTransport(self, lambda: HttpProtocol(self))
-        return HttpProtocol(self)
+            return TlsTransport(self, lambda: Newcomer(self))
+        return Newcomer(self)
 
     def _accept_more(self, accepting: bool) -> None:
         """Watch the listening socket, or look away from it."""
