@@ -7,7 +7,6 @@ known here.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
 
 from .websocket_events import Binary, Text, WebSocketError
 from .websocket_zlib import Inflater
@@ -23,10 +22,10 @@ class Assembly:
     that, and let a client that sends a megabyte by single characters make us hold sixty of them.
     """
 
-    __slots__ = ("check", "held", "inflater", "limit")
+    __slots__ = ("decoder", "held", "inflater", "limit")
 
     def __init__(self, *, text: bool, inflater: Inflater | None, limit: int) -> None:
-        self.check: Callable[[bytes, bool], str] | None = new_decoder().decode if text else None
+        self.decoder = new_decoder() if text else None
         self.inflater = inflater
         self.limit = limit
         self.held = bytearray()
@@ -43,14 +42,17 @@ class Assembly:
         if self.inflater is not None:
             rest = self.inflater.finish(self.limit - len(self.held))
         self._keep(rest, last=True)
-        return Binary(bytes(self.held)) if self.check is None else Text(self.held.decode())
+        return Binary(bytes(self.held)) if self.decoder is None else Text(self.held.decode())
 
     def _keep(self, piece: bytes, *, last: bool) -> None:
-        if self.check is not None:
+        if self.decoder is not None:
             try:
-                self.check(piece, last)
+                self.decoder.decode(piece, last)
             except UnicodeDecodeError:
                 raise not_utf8() from None
+            # Half a surrogate shows in its second byte; Python's decoder waits for the third.
+            if b"\xed\xa0" <= self.decoder.getstate()[0] <= b"\xed\xbf":
+                raise not_utf8()
         self.held += piece
 
 

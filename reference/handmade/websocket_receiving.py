@@ -25,6 +25,7 @@ from .websocket_zlib import Inflater
 # A name of this module is found faster than one of an Enum: see http1_states.
 OPEN, MESSAGE = Receiving.OPEN, Receiving.MESSAGE
 WHOLE = (FIN | TEXT, FIN | BINARY)
+STEP = 65536  # bytes of payload at a time: what is made of them on the way stays in the cache
 ALONE = (Part.CONTROL, Part.CLOSE)  # these belong to no message
 
 
@@ -169,11 +170,12 @@ class Receiver:
         missing = header.size - self._taken
         if here < missing and (here == 0 or header.part in ALONE):
             return self._nothing_more()  # a control frame is short enough to wait for it
-        piece = self._take(min(here, missing), header.mask)
-        if here < missing:
-            self._taken += here
+        size = min(here, missing, STEP)
+        piece = self._take(size, header.mask)
+        if size < missing:
+            self._taken += size
             self._assembly(header).add(piece)
-            return self._nothing_more()
+            return None
         self._frame = None
         self.receiving = RECEIVING[self.receiving, header.part]
         return self._complete(header, piece)
