@@ -122,6 +122,7 @@ class Bio:
         self.object = CERTIFICATE.context(*protocols).wrap_bio(
             self.incoming, self.outgoing, server_hostname="localhost"
         )
+        self.ended = False
 
     def shake(self, data=b""):
         """Take the server's words; return ours, and whether all is said."""
@@ -149,6 +150,9 @@ class Bio:
         try:
             while piece := self.object.read(65536):
                 pieces.append(piece)
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            self.ended = True
+        except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:  # close_notify, when we have sent ours
+            self.ended = True
         return b"".join(pieces)

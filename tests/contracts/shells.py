@@ -13,6 +13,7 @@ from handmade import http1, http1_h11
 from handmade.blocking import OneAtATime
 from handmade.service import Service, Timeouts
 from handmade.threads import Threads
+from handmade.tls import Tls
 from handmade.waiting import listen
 
 PATIENT = Timeouts(head=20, body=20, write=20, idle=20, linger=2, drain=0.05)
@@ -66,11 +67,16 @@ class Ours:
 
     @contextmanager
     def serve(
-        self, app: Any, *, impatient: bool = False, script_name: str = ""
+        self,
+        app: Any,
+        *,
+        impatient: bool = False,
+        script_name: str = "",
+        tls: Tls | None = None,
     ) -> Iterator[tuple[str, int]]:
         if self.validated and not getattr(app, "raw", False):
             app = validator(app)
         timeouts = IMPATIENT if impatient else PATIENT
-        how = {"timeouts": timeouts, "script_name": script_name}
+        how = {"timeouts": timeouts, "script_name": script_name, "tls": tls}
         with serving(app, self.shell, self.engine, **how) as address:
             yield address
