@@ -201,7 +201,7 @@ def test_half_a_request_and_close_notify_is_answered_at_once(shell):
     ],
 )
 def test_alpn(offered, spoken, agreed):
-    """RFC 7301: the client names what it speaks, and the server chooses."""
+    """RFC 7301 §3.1, §3.2: the client names what it speaks, and the server chooses."""
     with serving("asyncio", tls=tls(*offered)) as address, connected(address, *spoken) as client:
         assert client.socket.selected_alpn_protocol() == agreed
 
@@ -216,7 +216,10 @@ def test_http_1_is_what_is_offered(shell):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("shell", ASYNC)
 def test_the_scope(shell, version):
-    """ASGI TLS Extension 0.2, TLS Connection Scope."""
+    """ASGI TLS Extension 0.2, TLS Connection Scope.
+
+    RFC 8446 §4.4.2: a client that is not asked for a certificate sends none.
+    """
     scopes = []
 
     async def app(scope, receive, send):
@@ -278,7 +281,7 @@ def test_the_scope_without_tls(shell):
 @pytest.mark.parametrize("how", [{}, {"tls": None}], ids=["tls", "plain"])
 @pytest.mark.parametrize("shell", BLOCKING)
 def test_environ(shell, how):
-    """PEP 3333, environ Variables: over TLS also HTTPS=on."""
+    """PEP 3333, environ Variables: over TLS also HTTPS=on.  RFC 9110 §4.2.1, §4.2.2: the scheme."""
     environs = []
 
     def app(environ, start_response):
@@ -696,7 +699,10 @@ def both_sides():
 
 @pytest.mark.parametrize("size", [1, 16_384, 16_385, 100_000])
 def test_all_plaintext_of_what_came_is_returned(size):
-    """Nothing stays where no selector sees it, wherever the ciphertext is cut."""
+    """Nothing stays where no selector sees it, wherever the ciphertext is cut.
+
+    RFC 8446 §5.1: a record has at most 16,384 bytes.
+    """
     for cut in (0, 1, 4, 5, 6, 21, 22, 500, size // 2, size):
         bio, session = both_sides()
         data = os.urandom(size)

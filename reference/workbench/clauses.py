@@ -63,6 +63,7 @@ ASGI = {
         "Shutdown Complete",
         "Shutdown Failed",
     ),
+    "ASGI TLS Extension 0.2": ("TLS Connection Scope",),
     "ASGI Extensions": ("HTTP Trailers", "Early Hints"),
 }
 TITLES = {
