@@ -32,8 +32,6 @@ class Deflater:
 
     def message(self, data: bytes) -> bytes:
         """Return a whole message, compressed, without the four bytes that always end it."""
-        if not data:
-            return b"\x00"  # RFC 7692 §7.2.3.6; zlib would flush nothing, having nothing
         stream = self._stream or zlib.compressobj(*self._options)
         return (stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
