@@ -1,7 +1,8 @@
 """★★ smuggling-packet: find the packet with two ends.
 
 Given: a proxy and a server behind it. Both know chunks, and both let chunks go before a length, as
-RFC 9112 §6.3 wants. They differ in one line. Look at them in a notebook cell:
+RFC 9112 §6.3 wants. They differ in one line. Look at them in a notebook cell (a script has to
+``print`` what show returns):
 
     show("workbench.exercises.chapter03.requests_in",
          "workbench.exercises.chapter03.is_chunked_for_the_front",

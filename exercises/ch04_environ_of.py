@@ -4,8 +4,8 @@ Given: the engine's ``Request`` event. Its method and target are bytes as they c
 pairs of bytes in the order of the wire, the names in lower case; version is b"1.0" or b"1.1".
 
 Write ``environ_of(request)``: return a dict with REQUEST_METHOD, PATH_INFO, QUERY_STRING and
-SERVER_PROTOCOL, with CONTENT_TYPE and CONTENT_LENGTH where they came, and with an HTTP_ variable
-for each other field that may get in. All values are str.
+SERVER_PROTOCOL, with CONTENT_TYPE and CONTENT_LENGTH where they came and only there, and with an
+HTTP_ variable for each other field that may get in. All values are str.
 
 The target is a path with or without a query; other forms need not be known.
 

@@ -9,7 +9,7 @@ your writing side. A client that left early gets nothing, and no client gets a r
 closes the socket.
 
 The check asks with GET, whole and in pieces, then with other methods, then with a POST whose body
-you have not read. At last a client leaves early.
+comes while you answer. At last a client leaves early.
 """
 
 from __future__ import annotations

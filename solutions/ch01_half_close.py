@@ -7,7 +7,8 @@ Write ``answer_length(sock)``. It reads all that the client sends, answers with 
 as decimal digits and a newline (``b"5\\n"`` for ``hello``), and closes the socket.
 
 The check sends a short message, one in pieces, an empty one and a million bytes. Each time the
-client must hear the right number, and then the end of the connection.
+client must hear the right number, and then the end of the connection. At last it looks whether
+your socket is closed.
 """
 
 from __future__ import annotations

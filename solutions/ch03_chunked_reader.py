@@ -1,12 +1,15 @@
 """★★ chunked-reader: read a chunked body, whole or not at all.
 
-Given: in ``grammar``, CHUNK_LINE, a pattern for a chunk's size line (the size is group 1), and
-FIELD_BLOCK, one for a block of fields, empty or not, and the empty line behind it.
+Given: in ``grammar``, compiled: CHUNK_LINE, a chunk's size line with extensions and CRLF (the size
+is group 1), FIELD_BLOCK, fields or none and the empty line behind them, and BARE_LF.
 
-Write ``read_chunked(buf)``. ``buf`` is a bytearray of what has come behind a head that said
-``Transfer-Encoding: chunked``. When the whole body is there, trailers too, delete it from the front
-of ``buf`` and return its content. When it is not, return None and leave ``buf`` as it is. Raise
-ValueError for what no further bytes can make right. Limits are not asked for.
+Write ``read_chunked(buf)``. ``buf`` is a bytearray of what has come behind the head. When the whole
+body is there, trailers too, delete it from ``buf`` and return its content as bytes. When it is not,
+return None and leave ``buf`` alone.
+
+Raise ValueError for what no further bytes can make right: for a wrong byte behind a chunk's content
+at once, for a bent size line at the latest when its line feed is here, for bent trailers when their
+empty line is, or a bare LF. There are no limits.
 
 The check cuts good bodies at every byte, puts requests behind them, and lies about sizes.
 """
@@ -38,7 +41,7 @@ def read_chunked(buf: bytearray) -> bytes | None:
         at = end + 2
     trailers = grammar.FIELD_BLOCK.match(buf, at)
     if trailers is None:
-        if b"\r\n\r\n" in buf[at:]:
+        if b"\r\n\r\n" in buf[at:] or grammar.BARE_LF.search(buf, at):
             raise ValueError("the trailers are no fields")
         return None
     del buf[: trailers.end()]

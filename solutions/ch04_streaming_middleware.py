@@ -5,8 +5,8 @@ the bytes of each response, also those that go by ``write()``. When the server c
 call ``report(size)`` once, with what went by until then: also when the client left, when nothing
 was asked for, and when the application's own ``close()`` fails, whose error goes on to the server.
 
-No block is kept back, the application's ``close()`` is called once, and ``start_response`` stays
-what it was.
+For each block of ``app``, empty or not, one leaves at once. Its ``close()`` is called once, and
+``start_response`` stays what it was.
 
 The check puts your middleware between the course's server and its applications.
 """

@@ -91,8 +91,21 @@ def view_of(server: Any, sent: bytes, view: Callable[[Environ], bytes], **option
 
 def variable(server: Any, key: str, wanted: object, sent: bytes, **options: Any) -> None:
     """Demand a value of one environ variable."""
-    environ = environ_of(server, sent, **options)
-    same(environ.get(key, "(not there)"), wanted, f"environ[{key!r}] is not right", sent)
+    holds(environ_of(server, sent, **options), key, wanted, sent)
+
+
+def holds(environ: Environ, key: str, wanted: object, sent: bytes) -> None:
+    """Demand a value of a variable in an environ."""
+    if key not in environ:
+        raise Broken(f"environ has no {key}; {wanted!r} is wanted", sent=sent)
+    problem = f"environ[{key!r}] is {environ[key]!r}, and should be {wanted!r}"
+    same(environ[key], wanted, problem, sent)
+
+
+def lacks(environ: Environ, key: str, why: str, sent: bytes) -> None:
+    """Demand that a variable is not there."""
+    if key in environ:
+        raise Broken(f"{key} is there, as {environ[key]!r}, and must not be: {why}", sent=sent)
 
 
 def same(got: object, wanted: object, problem: str, sent: bytes | None = None) -> None:

@@ -167,7 +167,8 @@ def exc_info_before_the_start(server: Any) -> None:
         return [b"sorry"]
 
     answer = ask(server, app, request())
-    same((answer.status, answer.body), (503, b"sorry"), "the second call replaces the first one")
+    problem = "the answer is not what the second start_response has said, the one with exc_info"
+    same((answer.status, answer.body), (503, b"sorry"), problem)
     same(answer.values("x-first"), [], "a field of the first call was sent")
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.contracts import Broken
-from workbench.exercises.model import Exercise, Point, Slip
+from workbench.exercises.model import Exercise, Point, Slip, handing
 
 
 def line_of(raw: bytes, wanted: bytes) -> Callable[[Any], None]:
     """Return a check: this is the first line of these bytes."""
 
     def run(first_line: Any) -> None:
-        got = first_line(raw)
+        with handing(raw):
+            got = first_line(raw)
         if not isinstance(got, bytes):
             given = "None" if got is None else type(got).__name__
             problem = f"bytes are wanted; yours returned {given}"

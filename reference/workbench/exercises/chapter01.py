@@ -6,7 +6,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from handmade.events import Engine, Limits
@@ -131,7 +131,7 @@ SPLIT_READS = Exercise(
 
         Gunicorn has limits for that, limit_request_line and limit_request_fields; Uvicorn has one
         for its h11 parser, h11_max_incomplete_event_size, and none for its httptools parser. A
-        client that never sends a empty line would fill your memory; that is for chapter 2.
+        client that never sends an empty line would fill your memory; that is for chapter 2.
         """,
     seconds=3.0,
 )
@@ -152,9 +152,17 @@ def counts(
         if heard + b"\n" == wanted:
             told = "the number is right, but no newline stands behind it"
             raise Slip(told, sent=shown(caller.sent), got=heard, wanted=wanted)
-        same(heard, wanted, problem, caller)
+        same(heard, wanted, problem if heard else "the client heard nothing, then the end", caller)
 
     return run
+
+
+def gives_back(answer_length: Any) -> None:
+    """Demand that the socket is closed, not only its sending side."""
+    with client(b"hello", half_close=True) as (sock, _):
+        answer_length(sock)
+        if sock.fileno() >= 0:
+            raise Broken("your function has returned, and its socket is still open")
 
 
 HALF_CLOSE = Exercise(
@@ -189,6 +197,12 @@ HALF_CLOSE = Exercise(
             "a limit on what is read. Bytes that stay unread when a socket closes turn the close "
             "into a reset, and the answer is lost.",
             "RFC 9112 §9.6",
+        ),
+        Point(
+            "the socket is given back",
+            gives_back,
+            "ending with shutdown(SHUT_WR). The client hears the same end, but the socket stays "
+            "open on your side, and a process can have only so many. close() gives it back.",
         ),
     ),
     hints=(
@@ -241,6 +255,9 @@ def asks(
     return run
 
 
+CLAUSES = {"Connection": "RFC 9112 §9.6", "Allow": "RFC 9110 §15.5.6"}
+
+
 def answer_of(server: Server, wire: Wire) -> Answer:
     """Read the answer; where there is none, tell what became of the server."""
     try:
@@ -257,41 +274,78 @@ def demand(
 ) -> None:
     """Raise Broken unless the answer is this one, and says how long it is."""
     if answer.status != status:
-        raise Broken("the status is another one", sent=sent, got=answer.status, wanted=status)
+        problem = f"the status is {answer.status}, and {status} is wanted"
+        raise Broken(problem, sent=sent, got=answer.head, clause="")
     if answer.framing != "length":
-        raise Broken("the answer does not say its Content-Length", sent=sent, got=answer.head)
+        problem = "the answer does not say its Content-Length"
+        raise Broken(problem, sent=sent, got=answer.head, clause="RFC 9110 §8.6")
     for name, wanted in {"Connection": "close", **fields}.items():
-        got = answer.value(name)
-        if got != wanted:
-            raise Broken(f"the field {name} is not right", sent=sent, got=str(got), wanted=wanted)
+        if (got := answer.value(name)) != wanted:
+            problem = f"the answer has no field {name}: {wanted}"
+            problem += "" if got is None else f"; its {name} is {got}"
+            raise Broken(problem, sent=sent, got=answer.head, clause=CLAUSES[name])
     if body is not None and answer.body != body:
         raise Broken("the content is not the page", sent=sent, got=answer.body, wanted=body)
 
 
+UPLOAD = b"POST /posts HTTP/1.1\r\nHost: board.example\r\nContent-Length: 300000\r\n\r\n"
+PART, PARTS = b"x" * 50_000, 6
+EARLY = 0.2  # seconds in which an answer comes that does not wait for the body
+LATE = 0.25  # seconds that each part of a body may wait unread
+
+
 def uploads(answer_get: Any) -> None:
-    """Send a body behind a POST that nobody reads: the refusal must arrive, and no reset."""
-    head = b"POST /posts HTTP/1.1\r\nHost: board.example\r\nContent-Length: 300000\r\n\r\n"
+    """Send on a body that nobody asked for: the refusal must arrive, and no reset.
+
+    A client that has heard the refusal may be in the middle of its upload. Who answers when the
+    body has come is right, too.
+    """
     with handler.served(answer_get) as server, handler.connect(server) as wire:
-        answer = answer_of(server, wire.send(head + b"x" * 300_000))
-        demand(answer, 405, None, {}, head)
-        try:
-            wire.closed("after its answer")
+        is_early = wire.send(UPLOAD).readable(EARLY)
+        if is_early:
+            refused(server, wire)
+        for _ in range(PARTS):
+            send_on(server, wire)
+        if not is_early:
+            refused(server, wire)
+        with suppress(OSError):  # it is not connected any more: that has been noticed
             wire.half_close()
-        except Broken as broken:
-            broken.problem = (
-                "the answer is whole and says Connection: close, and the server has still not "
-                f"ended its side after {wire.patience:g} s"
-            )
-            broken.sent = head  # all that is worth a look; the rest is a long body
-            broken.got = answer.head + answer.body
-            raise
-        except OSError:
-            wire.was_reset = True
-    if wire.was_reset:
-        raise Broken(
-            "the connection was reset: the server closed while bytes of the client waited unread",
-            sent=head,
+
+
+def refused(server: Server, wire: Wire) -> None:
+    """Demand a whole refusal, and then the end of the server's side."""
+    answer = answer_of(server, wire)
+    demand(answer, 405, None, {}, UPLOAD)
+    try:
+        wire.closed("after its answer")
+    except Broken as broken:
+        broken.problem = (
+            "the answer is whole and says Connection: close, and the server has still not "
+            f"ended its side after {wire.patience:g} s"
         )
+        broken.sent = UPLOAD  # all that is worth a look; the rest is a long body
+        broken.got = answer.head + answer.body
+        raise
+
+
+def send_on(server: Server, wire: Wire) -> None:
+    """Send a part of the body, and wait until it was read; raise Broken for a reset."""
+    name, end = wire.socket.getsockname()[:2], time.monotonic() + LATE
+    wire.send(PART)
+    while not (wire.was_reset or was_cut(wire)):
+        if time.monotonic() > end or server.was_read(name):
+            return
+        select.select([], [], [], 0.002)
+    raise Broken(
+        "the connection was reset: the server closed while the client was still sending its "
+        "body, and a reset can destroy an answer that is on its way",
+        sent=UPLOAD,
+    )
+
+
+def was_cut(wire: Wire) -> bool:
+    """Tell whether the server has reset the connection: behind its end a read would not tell."""
+    return wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
 
 def leaves(answer_get: Any) -> None:
@@ -401,6 +455,9 @@ class Kept:
     def engine(self, make: Callable[[Limits], Engine]) -> Callable[[Limits], Engine]:
         """Return a maker of engines as it is; there is none here."""
         return make
+
+    def shell(self, shell: Any) -> None:
+        """Watch no shell; there is none here."""
 
     def socket(self, sock: socket.socket) -> socket.socket:
         """Keep an accepted socket."""
@@ -571,9 +628,12 @@ TWO_CLIENTS = Exercise(
         memory and no time. Five answers in the reverse order prove it: a server that works in turn
         cannot give them, however long its backlog.
 
-        Does your report name a thread that ended with ConnectionResetError? That is the client that
-        was cut off. The error killed its own thread and no other; a try around mirror, for OSError,
-        makes it a matter of course.
+        Does your report name a thread that ended with ConnectionResetError, or another OSError?
+        That is the client that was cut off. The error killed its own thread and no other; a try
+        around mirror, for OSError, makes it a matter of course.
+
+        Give each thread its socket as an argument. A function that takes `sock` from the loop's own
+        variables looks it up when it runs, and by then the loop may hold the next client's.
 
         Gunicorn's gthread worker does this with a pool of a size that you set, and adds a selector
         for clients that are idle between two requests. Uvicorn starts no thread for a client: one

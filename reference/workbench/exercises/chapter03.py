@@ -8,7 +8,8 @@ from typing import Any
 from handmade import grammar, http1
 from handmade.events import PeerError, Request
 from workbench.contracts import Broken, find
-from workbench.exercises.model import Exercise, Point
+from workbench.contracts.body import CHUNKED, refuses
+from workbench.exercises.model import Exercise, Point, handing
 from workbench.exercises.talking import client, same
 
 # --- keep-alive-loop --------------------------------------------------------------------------
@@ -19,6 +20,8 @@ SECOND = b"GET /two HTTP/1.1\r\n" + HOST + b"\r\n"
 POST = b"POST /posts HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello"
 LAST = b"GET /last HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 BENT = b"GET /bent HTTP/1.1\r\n" + HOST + b"Content-Length : 5\r\n\r\n"
+NEWER = b"GET /newer HTTP/3.0\r\n" + HOST + b"\r\n"
+ONE, TWO = b"/one with 0 bytes", b"/two with 0 bytes"
 
 
 def respond(request: Request, body: bytes) -> bytes:
@@ -26,10 +29,11 @@ def respond(request: Request, body: bytes) -> bytes:
     return request.target + b" with %d bytes" % len(body)
 
 
-def answers(
-    *pieces: bytes, wanted: tuple[bytes, ...], refused: bool = False
-) -> Callable[..., None]:
-    """Return a check: what the client sends is answered by these texts, in this order."""
+def answers(*pieces: bytes, wanted: tuple[bytes, ...], refused: bytes = b"") -> Callable[..., None]:
+    """Return a check: what the client sends is answered by these texts, in this order.
+
+    ``refused`` is the request in it that the engine refuses.
+    """
 
     def run(serve_client: Any) -> None:
         with client(*pieces, half_close=True) as (sock, caller):
@@ -38,11 +42,64 @@ def answers(
             came = caller.heard()
         texts, rest = texts_of(came)
         same(texts, list(wanted), "these are not the answers, or not in this order", caller)
-        if refused != rest.startswith(b"HTTP/1.1 400 "):
-            what = "one more answer is wanted, with status 400" if refused else "there is too much"
-            raise Broken(what, sent=caller.sent, got=rest)
+        if refused:
+            says_why(rest, refusal_of(refused), caller.sent)
+        elif rest:
+            raise Broken("there is too much", sent=caller.sent, got=rest)
 
     return run
+
+
+def refusal_of(raw: bytes) -> PeerError:
+    """Return the error that the engine raises for a bent request."""
+    engine = http1.Connection()
+    engine.receive(raw)
+    try:
+        event = engine.next_event()
+    except PeerError as error:
+        return error
+    raise ValueError(f"the engine takes it for {event}")
+
+
+def says_why(rest: bytes, error: PeerError, sent: bytes) -> None:
+    """Demand one answer, with the status and the reason of an error."""
+    if not rest:
+        raise Broken("the client has broken the protocol, and heard nothing of it", sent=sent)
+    head, _, text = rest.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 %d " % error.status):
+        problem = f"the last answer should have the PeerError's status, {error.status}"
+        raise Broken(problem, sent=sent, got=rest)
+    problem = "the text of the last answer should be the PeerError's reason"
+    if text != error.reason.encode():
+        raise Broken(problem, sent=sent, got=text, wanted=error.reason.encode())
+
+
+def in_turn(serve_client: Any) -> None:
+    """Send the second request when the answer to the first has come."""
+    with client(FIRST, SECOND, half_close=True, in_turn=True) as (sock, caller):
+        serve_client(sock, respond)
+        sock.close()
+        try:
+            came = caller.heard()
+        except Broken:  # it was reset; what it has heard before says more
+            came = caller.came
+    texts, rest = texts_of(came)
+    if (texts, rest) == ([ONE], b""):
+        problem = "the first request was answered, and then your function returned: "
+        raise Broken(
+            f"{problem}the second one, which came behind the answer, got none", sent=SECOND
+        )
+    same(texts, [ONE, TWO], "these are not the answers, or not in this order", caller)
+    if rest:
+        raise Broken("there is too much", sent=caller.sent, got=rest)
+
+
+def leaves_it_open(serve_client: Any) -> None:
+    """Demand that the socket is still open when serve_client returns."""
+    with client(FIRST, half_close=True) as (sock, _):
+        serve_client(sock, respond)
+        if sock.fileno() < 0:
+            raise Broken("serve_client has closed the socket, and it is the caller who does that")
 
 
 def texts_of(came: bytes) -> tuple[list[bytes], bytes]:
@@ -67,23 +124,21 @@ KEEP_ALIVE_LOOP = Exercise(
     points=(
         Point(
             "one request after the other",
-            answers(FIRST, SECOND, wanted=(b"/one with 0 bytes", b"/two with 0 bytes")),
+            in_turn,
             "returning after the first answer. Unless somebody says close, an HTTP/1.1 connection "
             "goes on.",
             "RFC 9112 §9.3",
         ),
         Point(
             "two requests in one piece",
-            answers(FIRST + SECOND, wanted=(b"/one with 0 bytes", b"/two with 0 bytes")),
+            answers(FIRST + SECOND, wanted=(ONE, TWO)),
             "a new engine for each request. The old one has the beginning of the next request in "
             "its buffer.",
             "RFC 9112 §9.3.2",
         ),
         Point(
             "a body, and a request behind it",
-            answers(
-                POST[:-3], POST[-3:] + SECOND, wanted=(b"/posts with 5 bytes", b"/two with 0 bytes")
-            ),
+            answers(POST[:-3], POST[-3:] + SECOND, wanted=(b"/posts with 5 bytes", TWO)),
             "calling the application before the End has come, or with the first Data alone.",
             "RFC 9112 §6.2",
         ),
@@ -96,16 +151,29 @@ KEEP_ALIVE_LOOP = Exercise(
         ),
         Point(
             "a bent request gets its status",
-            answers(FIRST + BENT + SECOND, wanted=(b"/one with 0 bytes",), refused=True),
+            answers(FIRST + BENT + SECOND, wanted=(ONE,), refused=BENT),
             "letting PeerError through: the client hears nothing, and will never know why. It "
             "carries a status and a reason.",
             "RFC 9112 §2.2",
+        ),
+        Point(
+            "another fault gets another status",
+            answers(FIRST + NEWER, wanted=(ONE,), refused=NEWER),
+            "one status for every fault, or a text of your own. The engine knows which it was: "
+            "error.status and error.reason.",
+            "RFC 9110 §15.6.6",
         ),
         Point(
             "a client that asks nothing",
             answers(wanted=()),
             "waiting for a Request alone. Closed is an event too, the last one.",
             "RFC 9112 §9.6",
+        ),
+        Point(
+            "the socket is left to the caller",
+            leaves_it_open,
+            "a with statement on the socket. Whoever called you opened it, and may want to part "
+            "from the client without a reset.",
         ),
     ),
     hints=(
@@ -147,7 +215,46 @@ KEEP_ALIVE_LOOP = Exercise(
 def case(name: str) -> Callable[[Any], None]:
     """Return a case of the contract ``body``, for a reader of chunks alone."""
     promise = find("body", name)
-    return lambda read_chunked: promise.run(lambda fields, buf: read_chunked(buf))
+    return lambda read_chunked: promise.run(reader(read_chunked))
+
+
+def reader(read_chunked: Any) -> Callable[[Any, bytearray], Any]:
+    """Return the learner's function as a reader of bodies."""
+
+    def read_body(fields: Any, buf: bytearray) -> Any:
+        with handing(bytes(buf)):
+            return read_chunked(buf)
+
+    return read_body
+
+
+def all_refused(why: str, *bodies: bytes) -> Callable[[Any], None]:
+    """Return a check: none of these can become a chunked body, whatever follows."""
+
+    def run(read_chunked: Any) -> None:
+        for raw in bodies:
+            refuses(reader(read_chunked), CHUNKED, raw, why)
+
+    return run
+
+
+def all_of(*runs: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a check that makes several."""
+
+    def run(subject: Any) -> None:
+        for each in runs:
+            each(subject)
+
+    return run
+
+
+def gives_bytes(read_chunked: Any) -> None:
+    """Demand bytes, and no buffer that somebody may change."""
+    for raw in (b"5\r\nhello\r\n0\r\n\r\n", b"0\r\n\r\n"):
+        got = reader(read_chunked)(CHUNKED, bytearray(raw))
+        if type(got) is not bytes:
+            problem = f"the content should be bytes; it is a {type(got).__name__}"
+            raise Broken(problem, sent=raw, got="None" if got is None else got)
 
 
 CHUNKED_READER = Exercise(
@@ -198,12 +305,42 @@ CHUNKED_READER = Exercise(
             "the size was a lie.",
             "RFC 9112 §7.1",
         ),
+        Point(
+            "a size that is a lie already",
+            all_refused("behind the content stands no CR", b"3\r\nhell", b"1\r\nabc"),
+            "waiting for both bytes behind the content before you look at one. The first may be "
+            "wrong already, and then nothing that follows helps.",
+            "RFC 9112 §7.1",
+        ),
+        Point(
+            "trailers that are no fields",
+            all_of(
+                all_refused(
+                    "the trailers are here with their empty line, and are no fields",
+                    b"0\r\nbent trailer\r\n\r\n",
+                    b"0\r\nTag : red\r\n\r\n",
+                    b"0\r\nTag: red\r\n : x\r\n\r\n",
+                ),
+                all_refused("a line ends in LF alone", b"0\r\nTag: red\n\r\n"),
+            ),
+            "taking 'no match' for 'not yet'. When the empty line is here, or a line feed without "
+            "its CR, no more bytes will make a match: the reader would wait for ever.",
+            "RFC 9112 §7.1.2",
+        ),
+        Point(
+            "the content is bytes",
+            gives_bytes,
+            "gathering in a bytearray and handing that out. bytes() makes of it what nobody can "
+            "change any more.",
+        ),
     ),
     hints=(
         "Keep your place in a number, and touch the buffer once: when all of the body is there.",
         "grammar.CHUNK_LINE.match(buf, at) takes a size line, extensions too, with the size in "
         "group 1. No match means 'not yet' while there is no line feed behind `at`, and ValueError "
-        "when there is one. grammar.FIELD_BLOCK.match(buf, at) takes the trailers.",
+        "when there is one. grammar.FIELD_BLOCK.match(buf, at) takes the trailers and the empty "
+        "line; no match, although b'\\r\\n\\r\\n' or a bare LF is there: ValueError. "
+        "grammar.BARE_LF.search(buf, at) finds the latter.",
         """
         One round, with `at` behind the size line:
 
@@ -317,8 +454,14 @@ def is_refused_by_ours(packet: Any) -> None:
     engine.receive(sent)
     try:
         event = engine.next_event()
-    except PeerError:
-        return
+    except PeerError as error:
+        head = grammar.HEAD.match(sent)
+        names = {name for name, _ in grammar.split_fields(head[4])} if head else set()
+        two = {b"transfer-encoding", b"content-length"} <= names
+        if two and "Transfer-Encoding" in error.reason:
+            return
+        problem = f"our engine refuses it for another reason: {error.reason}"
+        raise Broken(problem, sent=sent, clause="") from None
     raise Broken("our engine takes it, so it is no trick (or a bug: tell us)", sent=sent, got=event)
 
 
@@ -340,11 +483,12 @@ SMUGGLING_PACKET = Exercise(
             "the server finds a request for /admin in it",
             reaches_the_back,
             "a coding that the server does not take for chunked either. Look for a value that only "
-            "one of the two accepts.",
+            "one of the two accepts. Or an inner head that the victim's first line spoils: end it "
+            "with an empty line, or with a field that has a name and no line end.",
             "RFC 9112 §11.2",
         ),
         Point(
-            "our engine refuses it",
+            "our engine refuses it for its two framings",
             is_refused_by_ours,
             "a packet that is only odd. One that smuggles has two framings.",
             "RFC 9112 §6.1",

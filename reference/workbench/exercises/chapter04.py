@@ -13,9 +13,9 @@ from handmade import http1
 from handmade.events import NEED_DATA, Data, End, Event, Outgoing, Request, Response
 from handmade.wsgi_request import Server, base_environ, request_environ
 from workbench.contracts import Broken, find
-from workbench.contracts.probes import TEXT, Closing, moment, same, variable
+from workbench.contracts.probes import TEXT, Closing, environ_of, moment, same, variable
 from workbench.contracts.wire import request, up
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Point, handing
 from workbench.places import is_the_learners
 from workbench.running import running
 
@@ -53,13 +53,16 @@ class _Client:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.engine = http1.Connection()
+        self.received = b""
         self.head: list[Outgoing] = []
         self.started = False
 
     def event(self) -> Event:
         """Wait for the next event."""
         while (event := self.engine.next_event()) is NEED_DATA:
-            self.engine.receive(self.sock.recv(65536))
+            data = self.sock.recv(65536)
+            self.received += data
+            self.engine.receive(data)
         return event
 
     def request(self) -> tuple[Request, io.BytesIO]:
@@ -149,7 +152,23 @@ def closed_when_the_client_left(server: Any) -> None:
         wire.until(b"x" * 100, "the beginning of the stream")
         wire.reset()
         closed.wait()
-    same(iterable.closes, 1, "close() is called once")
+    closed_once(iterable.closes, "when the client left")
+
+
+def closed_once(closes: int, when: str) -> None:
+    """Demand that close() was called once."""
+    if closes != 1:
+        raise Broken(f"close() was called {closes} times {when}; once is wanted")
+
+
+def all_of(*runs: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a check that makes several."""
+
+    def run(subject: Any) -> None:
+        for each in runs:
+            each(subject)
+
+    return run
 
 
 @contextmanager
@@ -173,8 +192,9 @@ class EnvironServer(LearnersServer):
         """Answer one request."""
         event, body = client.request()
         try:
-            own = self.function(event)
-            environ = {**base_environ(Server()), **own, "wsgi.input": body}
+            with handing(client.received):
+                own = self.function(event)
+                environ = {**base_environ(Server()), **own, "wsgi.input": body}
         except Exception as error:
             self.errors.append(error)
             raise
@@ -199,6 +219,17 @@ def environ_has(key: str, wanted: str, sent: bytes) -> Callable[[Any], None]:
     return run
 
 
+def no_body_no_variables(environ_of_: Any) -> None:
+    """A request without a body has neither of the two variables, not even empty ones."""
+    server = EnvironServer(environ_of_)
+    with blamed(server):
+        environ = environ_of(server, request())
+    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if key in environ:
+            problem = f"{key} is {environ[key]!r}, and the field did not come: leave it out"
+            raise Broken(problem, sent=request(), clause="")
+
+
 ENVIRON_OF = Exercise(
     name="environ-of",
     chapter=4,
@@ -208,14 +239,19 @@ ENVIRON_OF = Exercise(
     points=(
         Point(
             "the method, as it came",
-            environ_case("REQUEST_METHOD"),
-            "passing on bytes. Every variable of CGI is a str.",
+            all_of(
+                environ_case("REQUEST_METHOD"),
+                environ_has("REQUEST_METHOD", "get", request(method="get")),
+            ),
+            "passing on bytes. Every variable of CGI is a str. Or writing it in capitals: methods "
+            "have a case, and get is another one than GET.",
             "PEP 3333, environ Variables",
         ),
         Point(
             "a blank in the path",
-            environ_has("PATH_INFO", "/a b", request("/a%20b")),
-            "handing out the path as it came. In CGI it is percent-decoded.",
+            environ_has("PATH_INFO", "/a b+c", request("/a%20b+c")),
+            "handing out the path as it came. In CGI it is percent-decoded. Or taking a + for a "
+            "blank, which it is in forms and their queries alone.",
             "PEP 3333, environ Variables",
         ),
         Point(
@@ -260,8 +296,16 @@ ENVIRON_OF = Exercise(
         ),
         Point(
             "type and length of the body",
-            environ_case("CONTENT_TYPE and CONTENT_LENGTH"),
-            "HTTP_ before all names. There is no HTTP_CONTENT_TYPE and no HTTP_CONTENT_LENGTH.",
+            all_of(
+                environ_case("CONTENT_TYPE and CONTENT_LENGTH"),
+                no_body_no_variables,
+                environ_has(
+                    "HTTP_CONTENT_ENCODING", "gzip", request("/", "Content-Encoding: gzip")
+                ),
+            ),
+            "HTTP_ before all names. There is no HTTP_CONTENT_TYPE and no HTTP_CONTENT_LENGTH. Or "
+            "leaving it out before every name that begins with Content-: these two are the only "
+            "ones. Or setting them for a request that has no body.",
             "PEP 3333, environ Variables",
         ),
         Point(
@@ -286,10 +330,16 @@ ENVIRON_OF = Exercise(
         ),
         Point(
             "a setting for your own HTTP client",
-            environ_case("Proxy"),
+            all_of(
+                environ_case("Proxy"),
+                environ_has(
+                    "HTTP_PROXY_AUTHORIZATION", "x", request("/", "Proxy-Authorization: x")
+                ),
+            ),
             "passing on a field named Proxy. In CGI the environ is the process's environment, and "
             "there HTTP_PROXY tells libraries where to send your own requests (httpoxy). In a WSGI "
-            "server it is harmless until somebody copies environ; we leave it out to be safe.",
+            "server it is harmless until somebody copies environ; we leave it out to be safe. This "
+            "one name alone: a field whose name begins so is another one.",
             "CVE-2016-1000110",
         ),
     ),
@@ -367,7 +417,8 @@ def run_by_hand(respond: Any, blocks: Any) -> list[bytes]:
 
 def a_list_has_no_close(respond: Any) -> None:
     """A list is served like any iterable, and has nothing to close."""
-    same(run_by_hand(respond, [b"one", b"two"]), [b"one", b"two"], "the blocks of a list")
+    wrote = run_by_hand(respond, [b"one", b"two"])
+    same(wrote, [b"one", b"two"], "these are not the blocks of the list")
 
 
 class Stubborn:
@@ -389,9 +440,73 @@ def it_cannot_be_begun(respond: Any) -> None:
     try:
         run_by_hand(respond, stubborn)
     except RuntimeError:
-        same(stubborn.closes, 1, "the calls of close(), when iter() itself failed")
+        closed_once(stubborn.closes, "when iter() itself failed")
     else:
         raise Broken("iter() of the application's iterable failed, and nobody was told")
+
+
+def told(error: BaseException, when: str, run: Callable[[], object]) -> None:
+    """Demand that ``run`` raises this very error."""
+    try:
+        run()
+    except BaseException as raised:
+        if raised is error:
+            return
+        problem = f"{when}, {error!r} was raised, and the server is told {raised!r}"
+        raise Broken(problem) from raised
+    raise Broken(f"{when}, {error!r} was raised, and the server was not told")
+
+
+def it_fails_when_called(respond: Any) -> None:
+    """An error of the call itself reaches the server, as it is."""
+    error = LookupError("there is no such page")
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        raise error
+
+    when = "when the application was called"
+    told(error, when, lambda: respond(app, {}, lambda *head: None, lambda block: None))
+
+
+class Ending:
+    """An iterable of one block; what follows that, and its close(), may raise."""
+
+    def __init__(
+        self, behind: BaseException | None = None, at_close: Exception | None = None
+    ) -> None:
+        self.behind = behind
+        self.at_close = at_close
+        self.closes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"block"
+        if self.behind is not None:
+            raise self.behind
+
+    def close(self) -> None:
+        """Count, and fail where that is wanted."""
+        self.closes += 1
+        if self.at_close is not None:
+            raise self.at_close
+
+
+def its_close_fails(respond: Any) -> None:
+    """An error of close() reaches the server, also one that looks like 'there is no close()'."""
+    error = AttributeError("'NoneType' object has no attribute 'rollback'")
+    ending = Ending(at_close=error)
+    told(error, "in the application's close()", lambda: run_by_hand(respond, ending))
+
+
+class Stop(BaseException):
+    """What no ``except Exception`` catches, as SystemExit and KeyboardInterrupt."""
+
+
+def it_is_stopped(respond: Any) -> None:
+    """What is no Exception closes, too, and goes on."""
+    error = Stop("the process is told to end")
+    ending = Ending(behind=error)
+    told(error, "between two blocks", lambda: run_by_hand(respond, ending))
+    closed_once(ending.closes, "when something was raised that is no Exception")
 
 
 CLOSE_ALWAYS = Exercise(
@@ -440,6 +555,13 @@ CLOSE_ALWAYS = Exercise(
             "PEP 3333, Specification Details",
         ),
         Point(
+            "closed whatever is raised",
+            it_is_stopped,
+            "except Exception: SystemExit, KeyboardInterrupt and GeneratorExit are none. A finally "
+            "asks nobody.",
+            "PEP 3333, Specification Details",
+        ),
+        Point(
             "the server hears of the error",
             runner_case("error after the first byte"),
             "catching the error and going on. The server would end the response properly, and "
@@ -452,6 +574,20 @@ CLOSE_ALWAYS = Exercise(
             "asking for the iterator before the try begins, or catching its error. iter() is the "
             "application's code, too, and its errors are for the server.",
             "PEP 3333, Specification Details",
+        ),
+        Point(
+            "an application that fails when it is called",
+            it_fails_when_called,
+            "calling it inside of the try: when it fails nothing was returned, and the finally "
+            "asks a name that does not exist. Call it before.",
+            "PEP 3333, Error Handling",
+        ),
+        Point(
+            "a close() that fails",
+            its_close_fails,
+            "catching AttributeError around close() to save the question whether there is one: an "
+            "AttributeError of the application's close() is lost with it. hasattr asks.",
+            "PEP 3333, Error Handling",
         ),
     ),
     hints=(
@@ -517,8 +653,64 @@ def what_is_counted(counting: Any) -> None:
         return iter([b"hello, ", b"", b"world"])
 
     with up(server, app) as connect:
-        same(connect().send(request()).response().body, b"hello, world", "the response")
-    same(server.sizes, [12], "report(size) is called once for each response")
+        arrives(connect().send(request()).response().body)
+    reported(server.sizes, [12], "12 bytes went by as blocks")
+
+
+def arrives(body: bytes) -> None:
+    """Demand what the applications of two points say."""
+    same(body, b"hello, world", "the client did not get the application's bytes")
+
+
+def reported(sizes: list[int], wanted: list[int], went_by: str) -> None:
+    """Demand these calls of report()."""
+    calls = ", ".join(f"report({size!r})" for size in sizes) or "none"
+    same(sizes, wanted, f"{went_by}; the calls of report were: {calls}")
+
+
+def close(wrapped: Any) -> None:
+    """Close what the middleware has returned, as a server does."""
+    if not hasattr(wrapped, "close"):
+        raise Broken("what the middleware returns has no close(), so the server calls none")
+    wrapped.close()
+
+
+def saying(environ: Environ, start_response: Any) -> Iterator[bytes]:
+    """Be an application that gives the blocks that stand in environ."""
+    start_response("200 OK", [TEXT])
+    for block in environ["blocks"]:
+        environ["given"].append(block)
+        yield block
+
+
+def one_for_one(counting: Any) -> None:
+    """For each block from below one leaves, before the next is asked for; an empty one, too."""
+    blocks, given = [b"", b"hello", b"", b"world"], list[bytes]()
+    environ = {"blocks": blocks, "given": given}
+    iterator = iter(counting(saying, lambda size: None)(environ, lambda *head: None))
+    for number, block in enumerate(blocks, 1):
+        got = next(iterator, "the end")
+        name = f"block {number} of {blocks}"
+        same(got, block, f"the server asked for {name}, and got {got!r}")
+        problem = f"for {name} the application was asked for {len(given)}"
+        same(len(given), number, problem)
+
+
+def two_at_a_time(counting: Any) -> None:
+    """Two responses that run at the same time are counted apart."""
+    sizes: list[int] = []
+    app = counting(saying, sizes.append)
+    running_ = []
+    for blocks in ([b"one", b"two"], [b"three", b"four", b"five"]):
+        environ = {"blocks": blocks, "given": []}
+        wrapped = app(environ, lambda *head: None)
+        running_.append((wrapped, iter(wrapped)))
+    (first, of_first), (second, of_second) = running_
+    for iterator in (of_first, of_second, of_second, of_first, of_second):
+        next(iterator)
+    close(first)
+    close(second)
+    reported(sizes, [6, 13], "two responses went by in turns, of 6 and of 13 bytes")
 
 
 def what_write_sends(counting: Any) -> None:
@@ -530,8 +722,8 @@ def what_write_sends(counting: Any) -> None:
         return [b"world"]
 
     with up(server, app) as connect:
-        same(connect().send(request()).response().body, b"hello, world", "the response")
-    same(server.sizes, [12], "7 bytes go by write(), 5 as a block")
+        arrives(connect().send(request()).response().body)
+    reported(server.sizes, [12], "7 bytes went by write(), 5 as a block")
 
 
 class Rows:
@@ -557,11 +749,9 @@ def closed_unread(counting: Any) -> None:
         return rows
 
     wrapped = counting(app, sizes.append)({}, lambda *head: None)
-    if not hasattr(wrapped, "close"):
-        raise Broken("what the middleware returns has no close(), so the server calls none")
-    wrapped.close()
-    same(rows.closes, 1, "the calls of the application's close()")
-    same(sizes, [0], "what was reported of a response that nobody read")
+    close(wrapped)
+    closed_once(rows.closes, "for a response that nobody read")
+    reported(sizes, [0], "nobody read the response")
 
 
 class Failing(Rows):
@@ -581,11 +771,11 @@ def close_fails(counting: Any) -> None:
         return Failing()
 
     wrapped = counting(app, sizes.append)({}, lambda *head: None)
-    same(list(wrapped), [b"row"], "the blocks")
+    same(list(wrapped), [b"row"], "these are not the application's blocks")
     try:
-        wrapped.close()
+        close(wrapped)
     except RuntimeError:
-        same(sizes, [3], "what was reported when the application's close() failed")
+        reported(sizes, [3], "3 bytes went by, and then the application's close() failed")
     else:
         raise Broken("the application's close() failed, and the server was not told")
 
@@ -610,6 +800,21 @@ STREAMING_MIDDLEWARE = Exercise(
             "b''.join() or sum() over the blocks: they ask for all of them before the first one "
             "leaves.",
             "PEP 3333, Middleware Handling of Block Boundaries",
+        ),
+        Point(
+            "for each block one block",
+            one_for_one,
+            "leaving out empty blocks. An application that has nothing yet says so by one, and a "
+            "server may do something else meanwhile. Who drops it asks for the next at once, and "
+            "waits.",
+            "PEP 3333, Middleware Handling of Block Boundaries",
+        ),
+        Point(
+            "two responses at the same time",
+            two_at_a_time,
+            "one count for all requests. An application is called by many threads; what belongs "
+            "to one response is made in its call.",
+            "PEP 3333, Thread Support",
         ),
         Point(
             "what write() sends is counted",

@@ -4,7 +4,8 @@
         serve(sock)
         same(caller.heard(), b"hello", "the answer is wrong", caller)
 
-Both ends are real TCP sockets on this machine. A piece is sent when the one before has been read.
+Both ends are real TCP sockets on this machine. A piece is sent when the one before has been read,
+or, for a client that asks ``in_turn``, when something has come for it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from workbench.contracts import Broken
-from workbench.exercises.model import Slip
+from workbench.exercises.model import Slip, handing
 from workbench.hosts import Listener
 
 PATIENCE = 1.5  # seconds that a server has to finish its answer, once it is asked for
@@ -59,12 +60,14 @@ class Caller:
     def _broken(self, problem: str) -> Broken:
         return Broken(problem, sent=shown(self.sent), got=self.came)
 
-    def _run(self, half_close: bool, leaves: bool) -> None:
+    def _run(self, half_close: bool, leaves: bool, in_turn: bool) -> None:
         try:
             with socket.create_connection(self._listener.getsockname()) as sock:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 for number, piece in enumerate(self._pieces):
-                    if number:
+                    if number and in_turn:
+                        self.came += sock.recv(65536)
+                    elif number:
                         self._let_it_be_read(sock)
                     sock.sendall(piece)
                 if half_close:
@@ -84,21 +87,23 @@ class Caller:
 
 @contextmanager
 def client(
-    *pieces: bytes, half_close: bool = False, leaves: bool = False
+    *pieces: bytes, half_close: bool = False, leaves: bool = False, in_turn: bool = False
 ) -> Iterator[tuple[socket.socket, Caller]]:
     """Let a client connect and say ``pieces``; give the server's socket and the client.
 
     After the last piece the client waits for the server to close. With ``half_close`` it says first
-    that nothing more will come; with ``leaves`` it closes at once and hears nothing.
+    that nothing more will come; with ``leaves`` it closes at once and hears nothing. With
+    ``in_turn`` it waits for an answer before it says its next piece.
     """
     listener = Listener(0)
     caller = Caller(listener, pieces)
-    thread = threading.Thread(target=caller._run, args=(half_close, leaves), daemon=True)
+    thread = threading.Thread(target=caller._run, args=(half_close, leaves, in_turn), daemon=True)
     sock = None
     try:
         thread.start()
         sock, _ = listener.accept()
-        yield sock, caller
+        with handing(shown(caller.sent)):
+            yield sock, caller
     finally:
         listener.cut()
         listener.let_go()
@@ -134,4 +139,6 @@ def gave(value: Any, kinds: tuple[type, ...], what: str) -> Any:
 def _described(value: object) -> str:
     if isinstance(value, tuple):
         return f"a tuple of ({', '.join(type(item).__name__ for item in value)})"
-    return "None" if value is None else f"{type(value).__name__}: {value!r:.80}"
+    text = repr(value)
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    return "None" if value is None else f"{type(value).__name__}: {text}"

@@ -1,0 +1,32 @@
+# trips: trailers that are no fields
+"""Waits for ever when the trailers do not match."""
+
+from __future__ import annotations
+
+from handmade import grammar
+
+
+def read_chunked(buf: bytearray) -> bytes | None:
+    """Take a chunked body from the front of ``buf`` (RFC 9112 §7.1)."""
+    at, content = 0, b""
+    while True:
+        line = grammar.CHUNK_LINE.match(buf, at)
+        if line is None:
+            if b"\n" in buf[at:]:
+                raise ValueError("this is no size line")
+            return None
+        at, size = line.end(), int(line[1], 16)
+        if size == 0:
+            break
+        end = at + size
+        if not b"\r\n".startswith(buf[end : end + 2]):
+            raise ValueError("a chunk is longer than its size")
+        if len(buf) < end + 2:
+            return None
+        content += buf[at:end]
+        at = end + 2
+    trailers = grammar.FIELD_BLOCK.match(buf, at)
+    if trailers is None:
+        return None
+    del buf[: trailers.end()]
+    return content
