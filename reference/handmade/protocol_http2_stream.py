@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any
 
 from .async_wire import BUFFERED, NEVER
-from .events import Data, End, Informational, Outgoing, PeerError, Request
+from .events import Data, End, Fields, Informational, Outgoing, PeerError, Request
 from .gateway import Bell, Disconnected, error_response
 from .http1_states import OWED
 from .http2_events import Code
@@ -151,6 +151,23 @@ class StreamChannel:
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             self.wire.note(exchange, self.began)
+
+    def accept(self, handshake: Any, subprotocol: str | None, fields: Fields) -> Any:
+        """Let the application speak WebSocket on this stream from here on."""
+        return self.wire.accept(self, handshake, subprotocol, fields)
+
+    def unread(self) -> list[Data | End]:
+        """Give away what has come of the body."""
+        events = list(self._incoming)
+        self._incoming.clear()
+        return events
+
+    def ask_to_leave(self) -> None:
+        """Go on: a request that has begun is finished, also by a server that stops."""
+
+    def ring(self) -> None:
+        """Wake who waits for the client."""
+        self._bell.ring()
 
     async def drain(self) -> None:
         """Wait until the client has taken enough."""

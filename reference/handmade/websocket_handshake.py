@@ -36,7 +36,10 @@ class HandshakeError(PeerError):
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """Hold what a client's handshake says; ``offers`` are those to compress, the best first."""
+    """Hold what a client's handshake says; ``offers`` are those to compress, the best first.
+
+    Over HTTP/2 there is no ``key``: no old server takes a stream for something else (RFC 8441 §5).
+    """
 
     key: bytes
     subprotocols: tuple[str, ...] = ()
@@ -50,11 +53,23 @@ def is_upgrade(request: Request) -> bool:
 
 
 def read_handshake(request: Request) -> Handshake:
-    """Return what a handshake says, after every check of RFC 6455 §4.2.1.
+    """Return what a handshake says, after every check of RFC 6455 §4.2.1, or RFC 8441 §5.
 
     Raise HandshakeError: 426 for another version, with the one that we speak (§4.2.2), 405 for
     another method, 400 for all else.
     """
+    fields = request.fields
+    key = b"" if request.version == b"2" else _read_upgrade(request)
+    version = _only(fields, b"sec-websocket-version")
+    if version != b"13":
+        ours = ((b"Sec-WebSocket-Version", b"13"),)
+        raise HandshakeError(426, "the version must be 13 (RFC 6455 §4.2.2)", ours)
+    extensions = b",".join(_values(fields, b"sec-websocket-extensions"))
+    return Handshake(key, _subprotocols(fields), read_offers(extensions))
+
+
+def _read_upgrade(request: Request) -> bytes:
+    """Return the key, after the checks of what only HTTP/1.1 has."""
     fields = request.fields
     if request.method != b"GET":
         allow = ((b"Allow", b"GET"),)
@@ -65,15 +80,10 @@ def read_handshake(request: Request) -> Handshake:
         raise HandshakeError(400, "a handshake has one Host field (RFC 6455 §4.2.1)")
     if not is_upgrade(request):
         raise HandshakeError(400, "Upgrade or Connection do not ask for it (RFC 6455 §4.2.1)")
-    version = _only(fields, b"sec-websocket-version")
-    if version != b"13":
-        ours = ((b"Sec-WebSocket-Version", b"13"),)
-        raise HandshakeError(426, "the version must be 13 (RFC 6455 §4.2.2)", ours)
     key = _only(fields, b"sec-websocket-key")
     if not KEY.fullmatch(key):
         raise HandshakeError(400, "Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455 §4.2.1)")
-    extensions = b",".join(_values(fields, b"sec-websocket-extensions"))
-    return Handshake(key, _subprotocols(fields), read_offers(extensions))
+    return key
 
 
 def _values(fields: Fields, wanted: bytes) -> list[bytes]:
@@ -113,15 +123,17 @@ def accept_key(key: bytes) -> bytes:
 def accept_fields(
     handshake: Handshake, subprotocol: str | None, extra: Fields, deflate: Agreed | None
 ) -> Fields:
-    """Return the fields of the 101 that accepts (RFC 6455 §4.2.2), ``extra`` at the end.
+    """Return the fields of the answer that accepts (RFC 6455 §4.2.2), ``extra`` at the end.
 
     Raise OurError for a subprotocol that was not offered, and for extra fields that are ours.
     """
-    fields = [
-        (b"Upgrade", b"websocket"),
-        (b"Connection", b"Upgrade"),
-        (b"Sec-WebSocket-Accept", accept_key(handshake.key)),
-    ]
+    fields = []
+    if handshake.key:  # RFC 8441 §5: a stream of HTTP/2 needs none of these
+        fields = [
+            (b"Upgrade", b"websocket"),
+            (b"Connection", b"Upgrade"),
+            (b"Sec-WebSocket-Accept", accept_key(handshake.key)),
+        ]
     if subprotocol is not None:
         if subprotocol not in handshake.subprotocols:
             raise OurError(f"the client did not offer {subprotocol!r:.80} (RFC 6455 §4.2.2)")
