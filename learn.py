@@ -6,7 +6,9 @@
                                    {steps}
 
   python3 learn.py check [NAME]    grade your answers to the exercises of a chapter
-  python3 learn.py watch           grade them each time you save
+  python3 learn.py watch           grade them each time you save, and go on to the next
+  python3 learn.py hint NAME       the next of three hints; solution NAME: what comes after them
+  python3 learn.py progress        what you have done, as a table
   python3 learn.py serve ...       run an application on the handmade servers (serve --help)
   python3 learn.py gauntlet ...    judge any server over the network (gauntlet --help)
 
@@ -423,6 +425,9 @@ COMMANDS = {
     "test": test,
     "check": module("workbench.exercises", "check"),
     "watch": module("workbench.exercises", "watch"),
+    "hint": module("workbench.exercises", "hint"),
+    "solution": module("workbench.exercises", "solution"),
+    "progress": module("workbench.exercises", "progress"),
     "serve": module("handmade", "serve"),
     "gauntlet": module("workbench.gauntlet"),
     "lint": lambda options: test(options or LINT),

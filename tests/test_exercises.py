@@ -21,9 +21,20 @@ from pathlib import Path
 
 import pytest
 
-from workbench import exercises, progress
+from workbench import exercises, predict, progress
 from workbench.contracts import Broken
-from workbench.exercises import Exercise, Point, __main__, check, hint, runner, strip
+from workbench.exercises import (
+    Exercise,
+    Point,
+    __main__,
+    answer,
+    check,
+    hint,
+    memory,
+    runner,
+    solution,
+    strip,
+)
 from workbench.exercises.catalogue import all_exercises, find, select
 from workbench.exercises.model import handing
 from workbench.exercises.report import report
@@ -491,6 +502,105 @@ def test_hints_come_one_after_the_other(remembered):
     assert hint("split-reads", 4).text == "There are 3 hints for split-reads: 1 to 3."
 
 
+def test_the_solution_is_for_whoever_asks_twice(remembered, capsys):
+    hint("split-reads")
+    first = solution("split-reads")
+    assert words(first.text) == (
+        "split-reads is not solved yet, and 2 hints are unread. "
+        "Ask again, and you see the solution."
+    )
+    again = [sys.executable, "-m", "workbench.exercises", "solution", "split-reads"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "reference"), "PYTHONIOENCODING": "utf-8"}
+    shown = subprocess.run(again, env=env, capture_output=True, encoding="utf-8", timeout=60)
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("A solution of split-reads; yours is in exercises/ch01_split_reads")
+    assert "  def read_head(sock: socket.socket) -> tuple[bytes, bytes]:" in lines
+    assert '│     head, empty_line, rest = buf.partition(b"\\r\\n\\r\\n")' in lines
+    assert not any("SOLUTION" in line for line in lines)
+    assert progress.done("solution", "split-reads") == "early"
+    progress.mark("exercise", "split-reads")
+    assert solution("split-reads").source == solution("split-reads").source
+    assert progress.done("solution", "split-reads") == "early"
+    assert ". Did you mean split-reads?" in solution("split-raeds").text
+
+
+def test_the_solution_of_a_solved_exercise_is_shown_at_once(remembered):
+    progress.mark("exercise", "half-close")
+    assert "def answer_length" in solution("half-close").text
+    assert progress.done("solution", "half-close") == "late"
+
+
+def test_the_solution_is_highlighted_in_a_notebook(remembered):
+    progress.mark("exercise", "half-close")
+    page = solution("half-close")._repr_html_()
+    assert 'href="../solutions/ch01_half_close.py"' in page
+    assert '<span style="background-color: #ffffcc">' in page, "what was to be written is marked"
+    assert '<span style="color:' in page or 'style="color' in page
+
+
+@every_exercise
+def test_each_solution_can_be_laid_out(exercise):
+    source, written = answer.lay_out((strip.SOLUTIONS / exercise.file).read_text(encoding="utf-8"))
+    lines = source.splitlines()
+    assert lines[0].strip()
+    assert written
+    assert max(written) <= len(lines)
+    assert exercise.subject in source
+
+
+def test_where_no_progress_is_kept_asking_twice_is_enough(monkeypatch):
+    monkeypatch.setenv("HANDMADE_NO_PROGRESS", "1")
+    monkeypatch.setattr(memory, "_asked", set())
+    assert "not solved yet" in solution("half-close").text
+    assert "def answer_length" in solution("half-close").text
+
+
+def test_the_table_of_progress(remembered, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runner, "load", lambda *_: pytest.fail("nothing is run"))
+    (tmp_path / "ch01_answer_get.py").write_text("mine\n")
+    progress.mark("exercise", "split-reads")
+    solution("split-reads")
+    solution("half-close")
+    solution("half-close")
+    progress.mark("exercise", "half-close")
+    hint("two-clients")
+    hint("two-clients")
+    progress.mark("prediction", "01-eof", "a")
+    began = time.monotonic()
+    code, lines = lines_of(capsys, "progress", "--folder", str(tmp_path))
+    assert time.monotonic() - began < 1
+    assert (code, lines[0]) == (0, f"2 of {len(CATALOGUE)} solved")
+    row = next(line for line in lines if line.startswith("01 "))
+    count = sum(key.startswith("01-") for key in predict.keys())  # noqa: SIM118  # a function
+    assert row.split() == ["01", "✓◆◐○", "2", "1", "1", "3/7", "2", "2", f"1/{count}"]
+    assert "Next: first-line ★, exercises/ch00_first_line.py" in lines
+    assert max(map(len, lines)) <= 66
+    assert max(len(line) for line in lines if re.match(r"\d\d|all", line)) <= 60
+    _, lines = lines_of(capsys, "progress", "1", "--folder", str(tmp_path))
+    assert any(re.match(r"◆ half-close +★★ +0 of 3 +yes", line) for line in lines)
+    assert __main__.main(["progress", "16"]) == 1
+
+
+def test_the_same_progress_in_a_notebook(remembered):
+    progress.mark("exercise", "split-reads")
+    table = exercises.progress()
+    assert table.text.startswith("1 of ")
+    page = table._repr_html_()
+    assert "<table>" in page
+    assert "✓○○○" in page
+    assert exercises.progress(16).text == "Chapter 16 has no exercises."
+
+
+def test_what_was_tried_in_a_cell_is_begun(remembered):
+    check("first-line", lambda raw: b"")
+    assert progress.done("tried", "first-line")
+    assert "◐" in exercises.progress(0).text
+    check("first-line", lambda raw: raw.split(b"\r\n")[0])
+    assert "✓" in exercises.progress(0).text.splitlines()[2]
+    check("first-line", lambda raw: b"")
+    assert progress.done("exercise", "first-line"), "what was solved once stays solved"
+
+
 def test_nothing_is_remembered_in_checks(monkeypatch):
     monkeypatch.setenv("HANDMADE_NO_PROGRESS", "1")
     assert hint("split-reads").text == hint("split-reads").text
@@ -542,7 +652,7 @@ def test_list_and_hint(capsys):
 
 
 def test_an_unknown_name_ends_in_one_line(capsys):
-    for command in ("check", "hint", "watch"):
+    for command in ("check", "hint", "solution", "watch"):
         assert __main__.main([command, "split"]) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -639,100 +749,7 @@ def test_differences_are_named(folders):
     assert strip.differences([toy], learner=True) == (stray, [])
 
 
-# --- Watch ------------------------------------------------------------------------------------
-
-
-def watch_command(folder, *words):
-    return [sys.executable, "-m", "workbench.exercises", "watch", *words, "--folder", str(folder)]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    target = tmp_path / "mine"
-    target.mkdir()
-    for exercise in CATALOGUE:
-        (target / exercise.file).write_text(strip.handed_out(exercise), encoding="utf-8")
-    return target
-
-
-@pytest.fixture
-def environment(remembered):
-    return {**os.environ, "PYTHONPATH": str(ROOT / "reference"), "PYTHONIOENCODING": "utf-8"}
-
-
-class Terminal:
-    """The far end of a pseudo-terminal, read with a deadline."""
-
-    def __init__(self, descriptor):
-        self._descriptor = descriptor
-        self._data = b""
-
-    def type(self, text):
-        os.write(self._descriptor, text.encode())
-
-    def read_until(self, text, seconds=20):
-        import select
-
-        end = time.monotonic() + seconds
-        while text.encode() not in self._data:
-            left = end - time.monotonic()
-            assert left > 0, f"no {text!r} in {self._data.decode(errors='replace')!r}"
-            if select.select([self._descriptor], [], [], left)[0]:
-                self._data += os.read(self._descriptor, 4096)
-        before, _, self._data = self._data.partition(text.encode())
-        return before.decode()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
-def test_watch_in_a_terminal(folder, environment):
-    import pty
-
-    ours, theirs = pty.openpty()
-    exercise = CATALOGUE[0]
-    file = folder / exercise.file
-    command = watch_command(folder)
-    child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    try:
-        terminal = Terminal(ours)
-        first = terminal.read_until("q Enter: quit")
-        assert f"mine/{exercise.file}" in first
-        assert "not begun" in first
-        terminal.type("h\n")
-        terminal.read_until("Hint 1 of 3")
-        file.write_text("def read_head(:\n")
-        terminal.read_until("SyntaxError")
-        terminal.read_until("q Enter: quit")
-        other = file.with_suffix(".new")
-        other.write_text((strip.SOLUTIONS / file.name).read_text(encoding="utf-8"))
-        other.replace(file)  # as editors save
-        terminal.read_until(f"{len(exercise.points)} of {len(exercise.points)} points hold")
-        terminal.read_until("q Enter: quit")
-        terminal.type("n\n")
-        second = terminal.read_until("q Enter: quit")
-        assert f"--- {exercise.name}" not in second
-        assert "not begun" in second
-        terminal.type("q\n")
-        assert child.wait(10) == 0
-    finally:
-        child.kill()
-        child.wait()
-        os.close(ours)
-    assert progress.done("exercise", exercise.name)
-
-
-def test_watch_without_a_terminal_ends_after_one_check(folder, environment):
-    done = subprocess.run(
-        watch_command(folder, "half-close"),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        env=environment,
-        encoding="utf-8",
-        timeout=30,
-    )
-    assert done.returncode == 1
-    assert "half-close ★★" in done.stdout
-    assert done.stderr == ""
+# --- The terminal ---------------------------------------------------------------------------
 
 
 def test_a_terminal_without_these_signs(monkeypatch):

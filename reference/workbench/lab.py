@@ -26,9 +26,10 @@ from workbench.xray import xray
 
 __all__ = [
     "check", "compare", "connected", "course_map", "curves", "deadline", "dialogue", "draw",
-    "farewell", "fixed", "hint", "limit", "load", "memory_from_here", "outcome", "predict", "push",
-    "ramp", "raw", "reset", "running", "sequence", "setup_report", "show", "start", "tape",
-    "throughput", "timeline", "trace", "two_ways_to_wait", "visit", "watch", "xray",
+    "farewell", "fixed", "hint", "limit", "load", "memory_from_here", "outcome", "predict",
+    "progress", "push", "ramp", "raw", "reset", "running", "sequence", "setup_report", "show",
+    "solution", "start", "tape", "throughput", "timeline", "trace", "two_ways_to_wait", "visit",
+    "watch", "xray",
 ]  # fmt: skip
 
 
@@ -40,3 +41,13 @@ def check(*things: Any, **options: Any) -> Any:
 def hint(*things: Any, **options: Any) -> Any:
     """Give the next hint for an exercise: see ``workbench.exercises.hint``."""
     return importlib.import_module("workbench.exercises").hint(*things, **options)
+
+
+def solution(*things: Any, **options: Any) -> Any:
+    """Show a solution: see ``workbench.exercises.solution``."""
+    return importlib.import_module("workbench.exercises").solution(*things, **options)
+
+
+def progress(*things: Any, **options: Any) -> Any:
+    """Show what you have done: see ``workbench.exercises.progress``."""
+    return importlib.import_module("workbench.exercises").progress(*things, **options)

@@ -71,6 +71,11 @@ def _question(key: str, table: dict[str, str]) -> Question:
     return Question(key, table["question"], choices, table["answer"], table["why"])
 
 
+def keys() -> list[str]:
+    """Return the keys of all questions, in the order of the course."""
+    return list(_questions())
+
+
 def question(key: str) -> Question:
     """Return a question by its key; raise LookupError with the nearest key for an unknown one."""
     known = _questions()

@@ -47,9 +47,13 @@ def mark(kind: str, key: str, value: Any = True) -> None:
         _unwritten.append(entry)
         return
     try:
-        os.write(file, line)
+        whole = os.write(file, line) == len(line)
+    except OSError:
+        whole = False
     finally:
         os.close(file)
+    if not whole:  # the disk is full
+        _unwritten.append(entry)
 
 
 def entries(kind: str) -> dict[str, Any]:
@@ -67,7 +71,7 @@ def _all() -> list[dict[str, Any]]:
         return []
     try:
         lines = path().read_text("utf-8", "replace").splitlines()
-    except FileNotFoundError:
+    except OSError:  # there is none yet, or it cannot be read
         lines = []
     return [entry for line in lines if (entry := _entry(line))] + _unwritten
 

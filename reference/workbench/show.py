@@ -11,6 +11,7 @@ import html
 import inspect
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Source:
         return "\n\n".join(f"{item.header}\n\n{item.source}" for item in self.excerpts)
 
     def _repr_html_(self) -> str:
-        return "".join(_html(item) for item in self.excerpts)
+        return "".join(excerpt_html(e.header, e.file, e.source) for e in self.excerpts)
 
 
 def show(*things: Any, lines: tuple[str, str] | None = None) -> Source:
@@ -63,17 +64,21 @@ def show(*things: Any, lines: tuple[str, str] | None = None) -> Source:
     return Source(tuple(excerpts))
 
 
-def _html(excerpt: Excerpt) -> str:
+def excerpt_html(header: str, file: str, source: str, marked: Sequence[int] = ()) -> str:
+    """Return highlighted source below its header; ``marked`` lines, from 1, have another ground.
+
+    ``file`` is relative to the course.
+    """
     # pygments is published without types.
     from pygments import highlight  # type: ignore[import-untyped]
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
     from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
-    formatter = HtmlFormatter(noclasses=True, style="friendly", nowrap=True)
-    code = highlight(excerpt.source, PythonLexer(), formatter).rstrip("\n")
-    title = html.escape(excerpt.header)
-    if excerpt.file.startswith("reference/"):
-        title = f'<a href="../{excerpt.file}">{title}</a>'
+    formatter = HtmlFormatter(noclasses=True, style="friendly", nowrap=True, hl_lines=marked)
+    code = highlight(source, PythonLexer(), formatter).rstrip("\n")
+    title = html.escape(header)
+    if file.startswith(("reference/", "solutions/")):
+        title = f'<a href="../{file}">{title}</a>'
     # Colours for a light ground need a light ground: in a dark theme too.
     style = "background:#f8f8f8;color:#222;padding:8px;line-height:1.35;overflow-x:auto"
     return f'<div><code>{title}</code><pre style="{style}">{code}</pre></div>'

@@ -9,15 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from workbench import progress
-from workbench.exercises import report as reports
-from workbench.exercises import runner
+from workbench.exercises import answer, apart, memory, report, standing
 from workbench.exercises.catalogue import UnknownExercise, find
 from workbench.exercises.model import Exercise, Point
 from workbench.exercises.report import Note, Report
+from workbench.exercises.standing import Standing
 from workbench.exercises.strip import EXERCISES
 
-__all__ = ["Exercise", "Note", "Point", "Report", "check", "hint"]
+__all__ = ["Exercise", "Note", "Point", "Report", "check", "hint", "progress", "solution"]
 
 _FILE: Any = object()
 
@@ -25,20 +24,21 @@ _FILE: Any = object()
 def check(name: str, subject: Any = _FILE, *, folder: Path = EXERCISES) -> Report:
     """Check your file for an exercise, or an object that you have made in a cell.
 
-    Never raises; what is wrong stands in the report.
+    Never raises; what is wrong stands in the report. The code runs in a process of its own: what
+    it changes in a global of the notebook is forgotten.
     """
     try:
         exercise = find(name)
     except UnknownExercise as unknown:
-        return reports.trouble(str(unknown))
+        return report.trouble(str(unknown))
     own_file = subject is _FILE
     if own_file:
-        grade = runner.grade_file(exercise, folder / exercise.file)
+        grade = apart.grade_file(exercise, folder / exercise.file)
     else:
-        grade = runner.grade_object(exercise, subject)
-    if grade.passed and folder == EXERCISES:  # not for the files of somebody else
-        progress.mark("exercise", exercise.name)
-    return reports.report(exercise, grade, own_file)
+        grade = apart.grade_object(exercise, subject)
+    if folder == EXERCISES:  # not for the files of somebody else
+        memory.remember(exercise, grade)
+    return report.report(exercise, grade, own_file)
 
 
 def hint(name: str, number: int | None = None) -> Note:
@@ -46,12 +46,28 @@ def hint(name: str, number: int | None = None) -> Note:
     try:
         exercise = find(name)
     except UnknownExercise as unknown:
-        return reports.trouble(str(unknown))
+        return report.trouble(str(unknown))
     most = len(exercise.hints)
     if number is None:
-        seen = progress.done("hint", exercise.name)
-        number = min((seen if isinstance(seen, int) else 0) + 1, most)
-        progress.mark("hint", exercise.name, number)
+        number = min(memory.hints_read(exercise) + 1, most)
     if number not in range(1, most + 1):
-        return reports.trouble(f"There are {most} hints for {exercise.name}: 1 to {most}.")
-    return reports.note(f"Hint {number} of {most}", exercise.hints[number - 1])
+        return report.trouble(f"There are {most} hints for {exercise.name}: 1 to {most}.")
+    memory.hint_was_read(exercise, number)
+    return report.note(f"Hint {number} of {most}", exercise.hints[number - 1])
+
+
+def solution(name: str) -> Note:
+    """Show the solution of an exercise: after it is solved, or to whoever asks twice."""
+    try:
+        exercise = find(name)
+    except UnknownExercise as unknown:
+        return report.trouble(str(unknown))
+    return answer.solution(exercise)
+
+
+def progress(chapter: int | None = None) -> Standing | Note:
+    """Show what you have done, a line for each chapter, or for each exercise of one chapter."""
+    try:
+        return standing.standing(chapter)
+    except UnknownExercise as unknown:
+        return report.trouble(str(unknown))

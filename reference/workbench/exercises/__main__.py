@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workbench import progress
-from workbench.exercises import hint, runner
+from workbench.exercises import apart, hint, memory, runner, solution, standing
 from workbench.exercises.catalogue import UnknownExercise, all_exercises, find, select
 from workbench.exercises.model import Exercise
 from workbench.exercises.report import report
@@ -40,16 +40,14 @@ def check_command(options: argparse.Namespace) -> int:
     if not options.names:
         return _table(options.folder)
     chosen = [exercise for name in options.names for exercise in select(name)]
-    how = "h and Enter" if options.watched else ASK
     passed = []
     for number, exercise in enumerate(chosen):
         if number:
             print()
-        grade = runner.grade_file(exercise, options.folder / exercise.file)
-        if grade.passed and (options.watched or options.folder == EXERCISES):
-            progress.mark("exercise", exercise.name)
-        ask = how if options.watched else f"{how} {exercise.name}"
-        print(report(exercise, grade, ask=ask), flush=True)
+        grade = apart.grade_file(exercise, options.folder / exercise.file)
+        if options.folder == EXERCISES:  # not for the files of somebody else
+            memory.remember(exercise, grade)
+        print(report(exercise, grade, ask=f"{ASK} {exercise.name}"), flush=True)
         passed.append(grade.passed)
     return 0 if all(passed) else 1
 
@@ -77,13 +75,26 @@ def _sign(exercise: Exercise, folder: Path, solved: bool) -> str:
     path = folder / exercise.file
     if not path.is_file() or runner.is_untouched(exercise, path):
         return "✓" if solved else "○"  # solved in a cell of the notebook
-    return "✓" if runner.grade_file(exercise, path).passed else "✗"
+    return "✓" if apart.grade_file(exercise, path).passed else "✗"
 
 
 def hint_command(options: argparse.Namespace) -> int:
     """Print a hint."""
     find(options.name)
     print(hint(options.name, options.number))
+    return 0
+
+
+def solution_command(options: argparse.Namespace) -> int:
+    """Print a solution, once it may be seen."""
+    find(options.name)
+    print(solution(options.name))
+    return 0
+
+
+def progress_command(options: argparse.Namespace) -> int:
+    """Print the table of what is done; nothing is run."""
+    print(standing.standing(options.chapter, options.folder))
     return 0
 
 
@@ -125,14 +136,14 @@ def _compare(exercises: Iterable[Exercise]) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m workbench.exercises", description="Check, hints, and the files themselves."
+        prog="python -m workbench.exercises",
+        description="Check, hints, solutions, progress, and the files themselves.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     one = commands.add_parser("check", help="grade your files; without a name: a table of all")
     one.add_argument("names", nargs="*", metavar="NAME", help="an exercise, or a chapter's number")
     one.add_argument("--folder", type=Path, default=EXERCISES, help="where the files are")
-    one.add_argument("--watched", action="store_true", help=argparse.SUPPRESS)
     one.set_defaults(run=check_command)
 
     one = commands.add_parser("watch", help="grade the next open exercise each time you save")
@@ -144,6 +155,15 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     one.add_argument("name", metavar="NAME")
     one.add_argument("number", nargs="?", type=int, choices=(1, 2, 3), metavar="N")
     one.set_defaults(run=hint_command)
+
+    one = commands.add_parser("solution", help="the solution; ask twice if it is not solved yet")
+    one.add_argument("name", metavar="NAME")
+    one.set_defaults(run=solution_command)
+
+    one = commands.add_parser("progress", help="what is done, as a table; nothing is run")
+    one.add_argument("chapter", nargs="?", type=int, metavar="CHAPTER", help="each exercise of it")
+    one.add_argument("--folder", type=Path, default=EXERCISES, help="where the files are")
+    one.set_defaults(run=progress_command)
 
     one = commands.add_parser("list", help="names, effort and titles")
     one.set_defaults(run=list_command)

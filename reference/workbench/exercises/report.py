@@ -42,7 +42,11 @@ class Note:
     @property
     def text(self) -> str:
         """The note as text."""
-        return "\n".join(_text(line) for line in self.lines)
+        return self.wrapped(WIDTH)
+
+    def wrapped(self, width: int) -> str:
+        """Return the note in lines of at most ``width``; bytes and code stay as they are."""
+        return "\n".join(_text(line, width) for line in self.lines)
 
     def __repr__(self) -> str:
         return self.text
@@ -109,7 +113,8 @@ def _body(exercise: Exercise, grade: Grade, begun: bool) -> Iterator[Line]:
                 traps.add(trap)
                 yield from paragraphs(f"Often: {trap}", 2)
     if any(result.state == NOT_RUN for result in grade.results):
-        yield 1, "waits", f"({SIGNS[NOT_RUN]} was not looked at, because of what hangs)"
+        cause = "the process had ended" if grade.ended else "of what hangs"
+        yield 1, "waits", f"({SIGNS[NOT_RUN]} was not looked at, because {cause})"
     if grade.printed and begun:
         yield from _printed(grade)
     if grade.passed:
@@ -178,14 +183,14 @@ def paragraphs(text: str, indent: int) -> Iterator[Line]:
             yield indent, "plain", " ".join(part.split())
 
 
-def _text(line: Line) -> str:
+def _text(line: Line, width: int) -> str:
     indent, kind, text = line
     margin = "  " * indent
     if kind in ("bytes", "code"):
         return margin + text
     hang = margin + ("  " if kind in ("passed", "failed", "waits") else "")
     return textwrap.fill(
-        text, WIDTH, initial_indent=margin, subsequent_indent=hang, break_on_hyphens=False
+        text, width, initial_indent=margin, subsequent_indent=hang, break_on_hyphens=False
     )
 
 

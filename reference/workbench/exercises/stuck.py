@@ -51,10 +51,10 @@ def where(thread: threading.Thread) -> tuple[str, bool]:
             stacks.append(stack)
         time.sleep(BETWEEN)
     if not stacks:
-        return _at(_waiting_task(thread) or _elsewhere(thread)), True
+        return at(_waiting_task(thread) or _elsewhere(thread)), True
     if _is_one_place(stacks) and not _was_busy(thread, began):
-        return _at(stacks[0][-1]), True
-    return _at(_circle(stacks)), False
+        return at(stacks[0][-1]), True
+    return at(_circle(stacks)), False
 
 
 def end(thread: threading.Thread) -> bool:
@@ -141,7 +141,8 @@ def _line(file: str, function: str, number: int) -> str:
     return linecache.getline(file, number).strip()
 
 
-def _at(place: Place | None) -> str:
+def at(place: Place | None) -> str:
+    """Name a place, with its line of code, as a reader knows it; "" for none."""
     if place is None:
         return ""
     within = "" if place[1].startswith("<") else f", in {place[1]}"
@@ -193,7 +194,7 @@ def _waiting_task(thread: threading.Thread) -> Place | None:
 
 def place_of_task(task: asyncio.Task[Any]) -> str:
     """Say at which line of the learner's a task waits, "" for none."""
-    return _at(_place_of_task(task))
+    return at(_place_of_task(task))
 
 
 def _place_of_task(task: asyncio.Task[Any]) -> Place | None:
