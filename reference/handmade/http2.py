@@ -21,12 +21,9 @@ h2 knows the states of streams and counts the windows.  ``http2_frames`` stands 
 
 from __future__ import annotations
 
-import struct
-
 from .events import Data, End, Informational, Limits, OurError, Outgoing, Response
 from .http2_events import PREFACE, Code, Http2Limits
 from .http2_fields import response_fields
-from .http2_frames import Kind, encode_frame
 from .http2_library import NO_LIMIT
 from .http2_reading import Reader
 from .http2_sending import PIECE, Outbox, Queue
@@ -172,17 +169,6 @@ class Connection(Reader):
     def refill(self, seconds: float) -> None:
         """Let time go by for who has tried our patience."""
         self._frames.refill(seconds)
-
-    # ------------------------------------------------------------ the end
-
-    def goaway(self, *, final: bool) -> None:
-        """Tell the client to open no more streams (RFC 9113 §6.8).
-
-        First without a bound, for requests that are on their way; then, ``final``, with the number
-        of the last one, and what comes later is refused: it may be tried again elsewhere.
-        """
-        self.last = self._frames.highest if final else NO_LIMIT
-        self._beside += encode_frame(Kind.GOAWAY, 0, 0, struct.pack(">II", self.last, 0))
 
     # ------------------------------------------------------------ questions that a shell asks
 

@@ -154,6 +154,10 @@ class FrameReader:
             self.spend(COUNTED.get(kind, Nuisance.OTHER))  # type: ignore[call-overload]  # unknown ones are counted too
             if kind is SETTINGS and len(frame.data) > 9 + 6 * MOST_SETTINGS:
                 raise ConnectionFailed(Code.ENHANCE_YOUR_CALM, "too many settings in a frame")
+            if kind is SETTINGS and frame.flags & ACK and len(frame.data) > 9:
+                raise ConnectionFailed(
+                    Code.FRAME_SIZE_ERROR, "an acknowledgement has content (RFC 9113 §6.5)"
+                )
             if kind is Kind.RST_STREAM and frame.stream_id > self.highest:
                 raise ConnectionFailed(
                     Code.PROTOCOL_ERROR, "a stream is reset that was never opened (RFC 9113 §6.4)"

@@ -75,8 +75,9 @@ class Reader(Streams):
         if kind is Kind.GOAWAY:
             self._read_goaway(frame)
             return
-        if kind is Kind.WINDOW_UPDATE and stream is not None and frame.data[9:] == bytes(4):
-            self._reset_for(frame.stream_id, Code.PROTOCOL_ERROR)  # a stream error (RFC 9113 §6.9)
+        if kind is Kind.WINDOW_UPDATE and frame.data[9:] == bytes(4) and self._was_opened(frame):
+            if stream is not None:
+                self._reset_for(frame.stream_id, Code.PROTOCOL_ERROR)  # its error (RFC 9113 §6.9)
             return
         if kind is Kind.DATA and frame.stream_id in self._were_ours:
             self._drop(len(frame.data) - 9)
@@ -92,6 +93,10 @@ class Reader(Streams):
             self._frames.spend(Nuisance.RESET)  # h2 has answered it so: the stream was closed
         if endless and frame.stream_id in self.streams:
             self._reset_for(frame.stream_id, Code.PROTOCOL_ERROR)
+
+    def _was_opened(self, frame: Frame) -> bool:
+        """True for the frame of a stream that is open, or was."""
+        return 0 < frame.stream_id <= self._frames.highest
 
     def _read_goaway(self, frame: Frame) -> None:
         """Note that the client goes; what it has asked is still answered (RFC 9113 §6.8).
@@ -113,12 +118,16 @@ class Reader(Streams):
         stream_id = event.stream_id
         if len(self.streams) >= self.http2.streams or stream_id > self.last:
             self._reset_for(stream_id, Code.REFUSED_STREAM)
+            if self._said_last != self.last:
+                self.goaway()
             return
         block = event.headers[0]
         try:
             head = block.head
             if head is None:
                 head = block.head = read_head(block.fields, self.limits)
+            if head.length and event.stream_ended is not None:
+                raise Malformed("there is no content, and it was announced (RFC 9113 §8.1.1)")
         except Malformed:
             self._reset_for(stream_id, Code.PROTOCOL_ERROR)
             return

@@ -1,4 +1,4 @@
-"""The streams of one connection, and how they end before their time (RFC 9113 §5.4.2).
+"""The streams of one connection, and how they end (RFC 9113 §5.4.2, §6.8).
 
 A stream that we reset was perhaps full of what is still on its way to us.  That costs the client
 its place in the window of the connection, which all streams share: it is given back.
@@ -26,7 +26,7 @@ class Streams:
         self.limits = limits or Limits()
         self.http2 = http2 or Http2Limits()
         self.streams: dict[int, Stream] = {}
-        self.last = NO_LIMIT
+        self.last = self._said_last = NO_LIMIT
         self.leaving = False
         """True when the client has said that it goes (RFC 9113 §6.8), or has closed its side."""
         self._h2 = Library(self.limits, self.http2)
@@ -70,3 +70,17 @@ class Streams:
         stream = self.streams.pop(stream_id, None)
         if stream is not None and stream.unread:
             self._h2.acknowledge_received_data(stream.unread, stream_id)
+
+    # ------------------------------------------------------------ the end
+
+    def take_no_more(self) -> None:
+        """Refuse streams from now on: the client may try them again elsewhere (RFC 9113 §8.7)."""
+        self.last = self._frames.highest
+
+    def goaway(self) -> None:
+        """Tell the client to open no more streams, and which was the last one (RFC 9113 §6.8).
+
+        While we take more there is no last one: requests are perhaps on their way.
+        """
+        self._said_last = self.last
+        self._beside += encode_frame(Kind.GOAWAY, 0, 0, struct.pack(">II", self.last, 0))
