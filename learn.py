@@ -7,7 +7,8 @@
 
   python3 learn.py check [NAME]    grade your answers to the exercises of a chapter
   python3 learn.py watch           grade them each time you save, and go on to the next
-  python3 learn.py hint NAME       the next of three hints; solution NAME: what comes after them
+  python3 learn.py hint NAME       the next of three hints to an exercise
+  python3 learn.py solution NAME   its solution: when yours passes, or when you ask twice
   python3 learn.py progress        what you have done, as a table
   python3 learn.py serve ...       run an application on the handmade servers (serve --help)
   python3 learn.py gauntlet ...    judge any server over the network (gauntlet --help)

@@ -76,7 +76,7 @@ class Standing:
 
 
 def _cells(row: Sequence[str], widths: Iterable[int]) -> list[str]:
-    """Fill each cell up: words to the right, numbers to the left."""
+    """Fill each cell up: a word begins at its left, a number ends at its right."""
     pairs = zip(row, widths, strict=True)
     return [
         cell.rjust(width) if number and cell[:1].isdigit() else cell.ljust(width)

@@ -101,14 +101,17 @@ class _Watch:
         action()
 
     def _hint(self) -> None:
+        print()
         self._say(hint(self._exercise.name))
         self._say_keys()
 
     def _solution(self) -> None:
+        print()
         self._say(answer.solution(self._exercise))
         self._say_keys()
 
     def _progress(self) -> None:
+        print()
         self._say(standing.standing(folder=self._folder).text)
         self._say_keys()
 
