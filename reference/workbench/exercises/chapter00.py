@@ -9,8 +9,11 @@ from workbench.contracts import Broken
 from workbench.exercises.model import Exercise, Point, Slip, handing
 
 
-def line_of(raw: bytes, wanted: bytes) -> Callable[[Any], None]:
-    """Return a check: this is the first line of these bytes."""
+def line_of(raw: bytes, wanted: bytes, *, again: bool = False) -> Callable[[Any], None]:
+    """Return a check: this is the first line of these bytes.
+
+    ``again``: the fault of the first point needs no other advice here.
+    """
 
     def run(first_line: Any) -> None:
         with handing(raw):
@@ -19,6 +22,8 @@ def line_of(raw: bytes, wanted: bytes) -> Callable[[Any], None]:
             given = "None" if got is None else type(got).__name__
             problem = f"bytes are wanted; yours returned {given}"
             raise Slip(problem, sent=raw, got=got, wanted=wanted)
+        if again and got == wanted + b"\r":
+            raise Slip("here, too, the \\r is left", sent=raw, got=got, wanted=wanted)
         if got != wanted:
             raise Broken("the first line is another one", sent=raw, got=got, wanted=wanted)
 
@@ -40,7 +45,9 @@ FIRST_LINE = Exercise(
         ),
         Point(
             "an answer",
-            line_of(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK"),
+            line_of(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK", again=True
+            ),
             "looking for a word of the request. The line end is what both have.",
             "RFC 9112 §2.1",
         ),
