@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 from .async_wire import NEVER, AsyncWire
-from .events import NEED_DATA, Data, End, PeerError, Request
+from .events import NEED_DATA, Data, End, Request
 from .gateway import logger
 from .http2 import Connection
 from .http2_events import Code, ConnectionFailed, Refused, Reset
 from .protocol_http2_stream import StreamChannel
+from .protocol_http2_websocket import accept, begin_websocket
 
 BURST = 1 << 18  # bytes of content in one turn of the loop: then everybody else has one
 
@@ -77,7 +78,9 @@ class Http2Protocol(AsyncWire):
                     self._refuse(event)  # type: ignore[arg-type]
         except ConnectionFailed as error:
             logger.info("HTTP/2: the connection of %s failed: %s", self.client, error)
-            self._leave()
+            self._lose_all()
+            self.transport.write(engine.outgoing(0))  # with the GOAWAY that says why
+            self.part()
             return
         if not self.channels and not self._in_head and not engine.between_requests:
             self._in_head = True  # once between two requests: pings and drips do not count
@@ -137,9 +140,8 @@ class Http2Protocol(AsyncWire):
         self._past = [task for task in self._past if not task.done()]
         return len(self._past) + len(self.channels) >= self.engine.http2.streams
 
-    def _begin_websocket(self, channel: StreamChannel, request: Request) -> None:
-        """Begin what an extended CONNECT asks for (RFC 8441 §4)."""
-        channel.refuse(PeerError(501, "this protocol is not spoken here (RFC 8441 §4)"))
+    _begin_websocket = begin_websocket
+    accept = staticmethod(accept)
 
     def _refuse(self, event: Refused) -> None:
         """Answer what cannot be served."""
@@ -167,6 +169,9 @@ class Http2Protocol(AsyncWire):
         """Count a stream out; with the last one the connection is idle."""
         if self.channels.pop(channel.id, None) is not None and not self.channels:
             self.deadline = time.monotonic() + self.shell.idle
+            if self._asked:
+                self.engine.goaway()
+                self.flush_soon()
 
     # ------------------------------------------------------------ sending
 
@@ -187,17 +192,26 @@ class Http2Protocol(AsyncWire):
             if self.transport.is_closing():  # a write has failed: who streams must not go on
                 self._lose_all()
                 return
-        streams = engine.streams
-        for channel in list(self.channels.values()):
-            if channel.id in streams:
-                channel.taken()
-            else:
-                channel.gone = True
-                self.forget(channel)
+        self._settle()
         if engine.must_close:
-            self.part()
+            self._leave()
         elif engine.more and self.writable:
             self.flush_soon()
+
+    def _settle(self) -> None:
+        """Let applications go on whose bytes have left, and count out the streams that are over.
+
+        Of a client that sends no more no window opens again: who waits for that waits in vain.
+        """
+        streams, dead = self.engine.streams, self._ended and self.writable and not self.engine.more
+        for channel in list(self.channels.values()):
+            if channel.id not in streams:
+                channel.gone = True
+                self.forget(channel)
+            elif dead and self.engine.waiting(channel.id):
+                channel.cut(Code.CANCEL)
+            else:
+                channel.taken()
 
     # ------------------------------------------------------------ time, and the end
 
@@ -214,20 +228,29 @@ class Http2Protocol(AsyncWire):
             channel.look(now)
         if now > self._last_word and not self.gone:
             self._last_word = NEVER
-            self.engine.goaway(final=True)
+            self.engine.take_no_more()
             self.flush_soon()
         super().look(now)
 
     def ask_to_leave(self, last_word: float) -> None:
-        """Say that we go, take what is on its way until ``last_word``, and finish all of it."""
+        """Take what is on its way until ``last_word``, and finish all that was asked.
+
+        Who has asked nothing is told at once (RFC 9113 §6.8), who waits for an answer behind it:
+        clients that use h2, httpx for one, drop what they wait for when they hear GOAWAY.
+        """
         self._asked, self._last_word = True, last_word
-        self.engine.goaway(final=False)
+        if not self.channels:
+            self.engine.goaway()
+        for channel in list(self.channels.values()):
+            channel.ask_to_leave()
         self.flush_soon()
         super().ask_to_leave(last_word)
 
     def _leave(self) -> None:
         """Say our last word, and part."""
         self._lose_all()
+        self.engine.take_no_more()
+        self.engine.goaway()
         self.transport.write(self.engine.outgoing(0))
         self.part()
 
@@ -236,7 +259,6 @@ class Http2Protocol(AsyncWire):
         if self.gone:
             self.transport.abort()
         else:
-            self.engine.goaway(final=True)
             self._leave()
 
     def abort(self) -> None:
