@@ -104,7 +104,7 @@ class Session:
         """Return close_notify, once: without it nobody could tell our end from a cut cable.
 
         It ends our direction alone (RFC 8446 §6.1): the client may still send.  What it sends from
-        now on is ours to drop, unread: OpenSSL would call it an error.
+        now on nobody waits for: drop it, and save the work of decrypting it.
         """
         if not self.closed:
             self.closed = True
