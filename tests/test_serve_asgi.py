@@ -28,6 +28,10 @@ from test_serve import (
     served,
     until,
 )
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from workbench.contracts.asgi_websocket_client import handshake
 
 LOOPS = ["asyncio", "uvloop", "handmade"]
 WORKERS = {"1": [], "2": ["--workers", "2"]}
@@ -396,3 +400,44 @@ def test_without_debug_blocking_nothing_is_said():
         assert get(f"{url}/block?0.3").text == "blocked"
         process.send_signal(signal.SIGTERM)
         assert "held" not in process.communicate(timeout=PATIENCE)[1].decode()
+
+
+# ---------------------------------------------------------------- WebSockets
+
+
+def room(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "room.py").write_text(
+        "async def app(scope, receive, send):\n"
+        "    await receive()\n"
+        "    await send({'type': 'websocket.accept'})\n"
+        "    while (message := await receive())['type'] == 'websocket.receive':\n"
+        "        await send({**message, 'type': 'websocket.send'})\n"
+    )
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_websockets_and_their_options(loop, tmp_path, monkeypatch):
+    room(tmp_path, monkeypatch)
+    how = ["--ws-max-size", "1000", "--no-ws-deflate", "--ws-ping-interval", "0.3"]
+    with asgi("--loop", loop, "--lifespan", "off", *how, app="room:app") as (process, url):
+        with connect(url.replace("http", "ws"), proxy=None) as client:
+            assert client.protocol.extensions == []
+            client.send("x" * 1000)
+            assert client.recv(PATIENCE) == "x" * 1000
+            client.send("x" * 1001)
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(PATIENCE)
+            assert closed.value.rcvd.code == 1009
+        with socket.create_connection(address_of(url)) as silent:
+            silent.sendall(handshake())
+            silent.settimeout(PATIENCE)
+            came = b""
+            while not came.endswith(b"\x89\x00"):
+                came += silent.recv(4096)
+        with connect(url.replace("http", "ws"), proxy=None) as client:
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(PATIENCE)
+            assert closed.value.rcvd.code == 1001
+        assert process.wait(PATIENCE) == 0

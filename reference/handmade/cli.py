@@ -27,12 +27,13 @@ from .loading import CannotLoad, interface_of, load
 from .loop_shell import LoopShell
 from .options import ENGINES, give_up, parser
 from .processes import Processes, Shell
-from .service import Service, Timeouts
+from .service import DEFAULT_DEFLATE, Service, Timeouts
 from .threads import Threads
 from .tls import Tls
 from .tls_files import BadCertificate
 from .tls_files import load as load_certificate
 from .waiting import listen
+from .websocket_events import WebSocketLimits
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,6 +121,8 @@ def _make_shell(options: argparse.Namespace, tls: Tls | None) -> Shell:
         multiprocess=options.workers > 1,
         access=log.log if log else None,
         tls=tls,
+        websocket=WebSocketLimits(options.ws_max_size, options.ws_max_size),
+        deflate=None if options.no_ws_deflate else DEFAULT_DEFLATE,
     )
     shell = _shell(options, service)
     return LoggedShell(shell, log) if log else shell
@@ -176,6 +179,8 @@ def _timeouts(options: argparse.Namespace) -> Timeouts:
         graceful=options.graceful_timeout,
         startup=options.startup_timeout,
         shutdown=options.shutdown_timeout,
+        ping=options.ws_ping_interval,
+        pong=options.ws_ping_timeout,
     )
 
 

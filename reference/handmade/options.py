@@ -10,13 +10,14 @@ from typing import NoReturn
 from . import __version__, http1, http1_h11
 from .events import Engine, Limits
 from .service import Timeouts
+from .websocket_events import WebSocketLimits
 
 ENGINES: dict[str, Callable[[Limits], Engine]] = {
     "handmade": http1.Connection,
     "h11": http1_h11.Connection,
 }
 LOOPS = ("asyncio", "uvloop", "handmade")
-LIMITS, TIMEOUTS = Limits(), Timeouts()
+LIMITS, TIMEOUTS, WEBSOCKET = Limits(), Timeouts(), WebSocketLimits()
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _add_server_options(serve)
     _add_time_options(serve)
     _add_limit_options(serve)
+    _add_websocket_options(serve)
     return top
 
 
@@ -84,6 +86,15 @@ def _add_limit_options(serve: argparse.ArgumentParser) -> None:
     add("--limit-request-head", type=size, default=LIMITS.head, help="all fields (%(default)s)")
     add("--limit-request-fields", type=size, default=LIMITS.fields, help="count (%(default)s)")
     add("--limit-request-body", type=size, default=LIMITS.body, help="(%(default)s)")
+
+
+def _add_websocket_options(serve: argparse.ArgumentParser) -> None:
+    """Add what only WebSockets need, by the names that Uvicorn's users know."""
+    add, second = serve.add_argument, _seconds
+    add("--ws-max-size", type=_number(1, 1 << 40), default=WEBSOCKET.message, help="of a message")
+    add("--ws-ping-interval", type=second, default=TIMEOUTS.ping, help="of silence (%(default)s)")
+    add("--ws-ping-timeout", type=second, default=TIMEOUTS.pong, help="for a pong (%(default)s)")
+    add("--no-ws-deflate", action="store_true", help="do not compress messages")
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:
