@@ -24,9 +24,9 @@ class Deflater:
     __slots__ = ("_options", "_stream", "_takeover")
 
     def __init__(self, bits: int, *, takeover: bool, level: int, memory: int) -> None:
-        # zlib makes no window of 2**8 bytes.  Without looking back it needs none.
-        strategy = zlib.Z_HUFFMAN_ONLY if bits == 8 else zlib.Z_DEFAULT_STRATEGY
-        self._options = (level, zlib.DEFLATED, -max(bits, 9), memory, strategy)
+        # zlib makes no window of 2**8 bytes; in one of 2**9 it never points back over 250, for it
+        # keeps 262 of them to look ahead.
+        self._options = (level, zlib.DEFLATED, -max(bits, 9), memory)
         self._takeover = takeover
         self._stream = zlib.compressobj(*self._options) if takeover else None
 

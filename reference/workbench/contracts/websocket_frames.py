@@ -155,3 +155,12 @@ def cannot(send: Callable[[], Any], what: str) -> None:
     except Exception as error:
         raise Broken(f"{what} ended in {type(error).__name__}, not in OurError") from error
     raise Broken(f"{what} was written", got=got, wanted="OurError")
+
+
+def written(send: Callable[[], bytes], what: str, wanted: bytes) -> None:
+    """Demand that ``send`` returns these bytes; an OurError is Broken."""
+    try:
+        got = send()
+    except OurError as error:
+        raise Broken(f"{what} could not be sent: {error}", wanted=wanted) from error
+    same(f"{what} is wrong", got, wanted)

@@ -9,7 +9,7 @@ from handmade.websocket import Binary, Text
 
 from . import case
 from .websocket_close import MAY_BE_SENT, MAY_NOT
-from .websocket_frames import MASK, Surface, cannot, fails, gets, masked, plain, same
+from .websocket_frames import MASK, Surface, cannot, fails, gets, masked, plain, same, written
 
 
 @case("websocket", "text is framed", "RFC 6455 §5.2", 12)
@@ -69,14 +69,15 @@ def a_close_is_framed(ws: Surface) -> None:
 def close_codes_that_may_not_be_sent(ws: Surface) -> None:
     """A code that must not be on the wire, and a reason that is too long, are our own errors."""
     for code in MAY_BE_SENT:
-        same(f"{code} may be sent", ws.Connection().close(code)[2:], code.to_bytes(2, "big"))
+        wanted = b"\x88\x02" + code.to_bytes(2, "big")
+        written(lambda: ws.Connection().close(code), f"the Close with {code}", wanted)  # noqa: B023
     for code in (*MAY_NOT, -1, 65536):
         cannot(lambda: ws.Connection().close(code), f"the close code {code}")  # noqa: B023
     connection = ws.Connection()
     cannot(lambda: connection.close(1000, "r" * 124), "a reason of 124 bytes")
     cannot(lambda: connection.close(1000, "é" * 62), "a reason of 62 characters in 124 bytes")
     cannot(lambda: connection.close(None, "why"), "a reason without a code")
-    same("a right Close can still be sent", connection.close(1000), b"\x88\x02\x03\xe8")
+    written(lambda: connection.close(1000), "a right Close behind wrong ones", b"\x88\x02\x03\xe8")
 
 
 @case("websocket", "nothing behind our close", "RFC 6455 §5.5.1", 12)
@@ -95,7 +96,7 @@ def a_pong_behind_our_close(ws: Surface) -> None:
     """A Ping is answered until the peer's own Close has come, behind our Close too."""
     connection = ws.Connection()
     connection.close(1000)
-    same("the Pong is wrong", connection.pong(b"?"), b"\x8a\x01?")
+    written(lambda: connection.pong(b"?"), "the Pong", b"\x8a\x01?")
 
 
 @case("websocket", "our answer to a close", "RFC 6455 §5.5.1", 12)
@@ -104,10 +105,10 @@ def our_answer_to_a_close(ws: Surface) -> None:
     connection = ws.Connection()
     connection.receive(masked(0x88, b"\x03\xe8"))
     connection.next_event()
-    same("the answer is wrong", connection.close(1000), b"\x88\x02\x03\xe8")
+    written(lambda: connection.close(1000), "the answer to a Close", b"\x88\x02\x03\xe8")
     connection = ws.Connection()
     fails(connection, masked(0x83), 1002)
-    same("the answer is wrong", connection.close(1002), b"\x88\x02\x03\xea")
+    written(lambda: connection.close(1002), "the answer to an error", b"\x88\x02\x03\xea")
 
 
 # ---------------------------------------------------------------- the client's side
