@@ -8,7 +8,7 @@ Return the scope, a dict with these keys:
 - ``type`` and ``scheme``, both "http"; ``root_path``, the empty text
 - ``asgi``: a dict with ``version`` "3.0" and ``spec_version`` "2.5"
 - ``http_version`` and ``method`` as text
-- ``path``: text, percent-decoded as UTF-8; bytes that are no UTF-8 must not raise
+- ``path``: text, percent-decoded as UTF-8; bytes that are no UTF-8 become U+FFFD
 - ``raw_path``: the path's bytes as they came
 - ``query_string``: the bytes behind the first question mark
 - ``headers``: a new list of the fields

@@ -4,15 +4,14 @@ Write ``asgi_of(wsgi_app)``: return an ASGI application that runs the WSGI one.
 
 - It runs in a thread (``asyncio.to_thread``): while it waits, the loop serves others.
 - Each block is sent before the next one is asked for: the thread waits until ``send`` is done
-  (``asyncio.run_coroutine_threadsafe``), so a slow client slows the application down, and no block
-  waits in memory.
-- ``start_response`` notes; the start is sent with the first block that is not empty, or at the end.
+  (``asyncio.run_coroutine_threadsafe``).
+- ``start_response`` keeps status and headers, and returns ``write``; the start is sent with the
+  first block that is not empty, or at the end: an int, and pairs of bytes, names in lower case.
   A second call is allowed with ``exc_info``; when the start has been sent, it raises that.
 - ``close()`` is called once, whatever happens: the end, an error, a client that left.
-- An error of the application goes on to the server, which knows what to do.
+- An error of the application goes on to the server.
 
-``environ_of`` is given. The check puts your bridge between the course's server and WSGI
-applications.
+``environ_of`` is given. The check puts your bridge between a server and WSGI applications.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# trips: three who wait
+# trips: four who wait
 from __future__ import annotations
 
 import json

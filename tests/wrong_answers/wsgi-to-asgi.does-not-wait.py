@@ -1,4 +1,4 @@
-# trips: a client that reads nothing
+# trips: a send that takes a while
 from __future__ import annotations
 
 import asyncio

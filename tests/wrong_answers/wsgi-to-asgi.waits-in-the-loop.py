@@ -1,4 +1,4 @@
-# trips: pages and uploads
+# trips: the start, piece by piece
 from __future__ import annotations
 
 import asyncio

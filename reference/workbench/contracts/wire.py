@@ -178,8 +178,8 @@ class Wire:
             answer.complete = not self.was_reset
         if whole and not answer.complete:
             raise self._broken(
-                f"the connection ended in the middle of the response: its head is {answer.head!r},"
-                f" and of its content came {len(answer.body)} bytes"
+                "the connection ended in the middle of the response: its head is "
+                f"{_begin_of(answer.head)}, and of its content came {len(answer.body)} bytes"
             )
         return answer
 
@@ -275,6 +275,11 @@ class Wire:
     def _broken(self, problem: str, got: bytes | None = None) -> Broken:
         """Return a Broken that shows what was sent and what had come."""
         return Broken(problem, sent=bytes(self.sent), got=bytes(self.buf) if got is None else got)
+
+
+def _begin_of(head: bytes, most: int = 200) -> str:
+    """Return a head as it is told in a sentence, cut where it is long."""
+    return repr(head) if len(head) <= most else f"{head[:most]!r}... ({len(head)} bytes)"
 
 
 def request(

@@ -10,7 +10,7 @@ from typing import Any
 from workbench.contracts import Broken
 from workbench.contracts.probes import Moment, ok
 from workbench.contracts.wire import Wire, request
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Point, Slip
 from workbench.exercises.talking import same
 from workbench.running import Server, running
 
@@ -26,14 +26,42 @@ def answers(environ: Any, start_response: Any) -> list[bytes]:
 
 
 @contextmanager
-def quiet_threads() -> Iterator[None]:
-    """Let a learner's thread die without a word: the report says what follows from it."""
-    before = threading.excepthook
-    threading.excepthook = lambda args: None
+def quiet_threads() -> Iterator[list[BaseException]]:
+    """Let a learner's thread die of a client without a word: the report says what follows from it.
+
+    Where something is broken, another error that a thread has died of is raised instead. The
+    context gives the list of these errors.
+    """
+    before, died = threading.excepthook, list[BaseException]()
+
+    def note(args: threading.ExceptHookArgs) -> None:
+        if isinstance(args.exc_value, Exception) and not isinstance(args.exc_value, OSError):
+            died.append(args.exc_value)
+
+    threading.excepthook = note
     try:
-        yield
+        yield died
+    except Broken as broken:
+        if died:
+            raise died[0] from broken
+        raise
     finally:
         threading.excepthook = before
+
+
+def noted(died: list[BaseException], serve: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Return ``serve``, whose error is put into ``died``, unless it is an OSError."""
+
+    def run(listener: Any) -> None:
+        try:
+            serve(listener)
+        except OSError:
+            raise
+        except Exception as error:
+            died.append(error)
+            raise
+
+    return run
 
 
 # --- littles-law ------------------------------------------------------------------------------
@@ -98,6 +126,12 @@ LITTLES_LAW = Exercise(
             "rounding up what floating point has left over: 100 * 0.07 is 7.000000000000001. Round "
             "to some decimals before you round up.",
         ),
+        Point(
+            "a little more than four",
+            needs(5, 404, 0.01),
+            "rounding to so few decimals that 4.04 becomes 4. Only what floating point has left "
+            "over may go: nine decimals are enough for that.",
+        ),
         Point("an hour each", needs(3600, 1, 3600)),
         Point(
             "next to nobody",
@@ -109,6 +143,12 @@ LITTLES_LAW = Exercise(
             needs(8, 40, 0.1, 0.5),
             "adding half of the number. If 4 are busy and half of the pool is idle, the 4 are the "
             "other half: divide by 1 - idle.",
+        ),
+        Point(
+            "nine of ten idle",
+            needs(10, 10, 0.1, 0.9),
+            "rounding before the division. 1 - 0.9 is 0.09999999999999998, so what is divided by "
+            "it has something left over again: round at the end.",
         ),
         Point("a pool of that size", runs_so_many),
     ),
@@ -143,7 +183,11 @@ def pool(serve: Any, app: Any = answers) -> Iterator[Callable[[], Wire]]:
     def run(listener: Any) -> None:
         serve(listener, app, THREADS)
 
-    with quiet_threads(), running(serve=run, patience=1.0) as server, ExitStack() as stack:
+    with (
+        quiet_threads() as died,
+        running(serve=noted(died, run), patience=1.0) as server,
+        ExitStack() as stack,
+    ):
         yield lambda: stack.enter_context(Wire(server.address, PATIENCE))
 
 
@@ -170,6 +214,7 @@ class Crowd:
         self.full = Moment(f"{THREADS} requests to run at once", PATIENCE)
         self.over = Moment("one request more", 0.2)
         self.door = threading.Event()
+        self.most = 0
         self.threads: set[threading.Thread] = set()  # not their numbers, which are used again
         self._inside = 0
         self._lock = threading.Lock()
@@ -179,6 +224,7 @@ class Crowd:
         with self._lock:
             self.threads.add(threading.current_thread())
             self._inside += 1
+            self.most = max(self.most, self._inside)
             if self._inside >= THREADS:
                 self.full.happens()
             if self._inside > THREADS:
@@ -194,15 +240,27 @@ def bounded(serve: Any) -> None:
     crowd = Crowd()
     with pool(serve, crowd) as connect:
         wires = [connect().send(request("/", "Connection: close")) for _ in range(MORE)]
-        crowd.full.wait()
+        try:
+            crowd.full.wait()
+        except Broken:
+            raise Slip(
+                f"{THREADS} threads were asked for, and of {MORE} requests only {crowd.most} run "
+                "at a time: is there a thread too few, or a lock around them?"
+            ) from None
         try:
             crowd.over.wait()
         except Broken:
             crowd.door.set()
         else:
             raise Broken(f"{THREADS} threads were asked for, and more than {THREADS} requests run")
-        for wire in wires:
-            same(wire.response().status, 200, "a client who waited for a thread is not answered")
+        for served, wire in enumerate(wires):
+            try:
+                same(wire.response().status, 200, "a client who waited for a thread")
+            except Broken:
+                raise Slip(
+                    f"{served} of {MORE} clients were answered by {THREADS} threads, and then "
+                    "nobody: does a thread get the next client when one has left?"
+                ) from None
             wire.close()  # until then the server lingers, and its thread is not free
     if len(crowd.threads) > THREADS:
         number = len(crowd.threads)
@@ -226,12 +284,18 @@ POOL = Exercise(
     effort=2,
     subject="serve",
     points=(
-        Point("one client", one_client, clause="RFC 9112 §9.3"),
+        Point(
+            "one client",
+            one_client,
+            "an accepting loop that is never reached. Thread(target=work()) runs work here and "
+            "now; a thread wants the function itself: target=work. Or a thread that nobody starts.",
+            "RFC 9112 §9.3",
+        ),
         Point(
             "in reverse",
             in_reverse,
-            "serving in the thread that accepts, or with one thread. The first client says "
-            "nothing yet, and whoever waits for it serves nobody else.",
+            "serving in the thread that accepts, or with fewer threads than are asked for. The "
+            "first client says nothing yet, and whoever waits for it serves nobody else.",
         ),
         Point(
             "never more than its threads",
@@ -322,7 +386,10 @@ def stoppable(
         subject.serve(listener)
         ended.happens()
 
-    with quiet_threads(), running(serve=serve, stop=subject.stop, patience=1.0) as server:
+    with (
+        quiet_threads() as died,
+        running(serve=noted(died, serve), stop=subject.stop, patience=1.0) as server,
+    ):
         yield Stopped(subject, server, ended)
 
 
@@ -486,7 +553,8 @@ GRACEFUL = Exercise(
             "who stands in line",
             stands_in_line,
             "closing the listener while clients stand in its backlog: the kernel resets them. "
-            "Accept without waiting until nobody is in line, then close.",
+            "Accept without waiting until nobody is in line, then close. Or a thread that looks at "
+            "the flag before it has looked for its client's request.",
         ),
     ),
     hints=(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
 from workbench.contracts import Broken
 from workbench.contracts.probes import TEXT, Closing, Moment, ok, raw
 from workbench.contracts.wire import Answer, Wire, request
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Hangs, Point, Slip
+from workbench.exercises.serving import places, told_by_the_log
 from workbench.exercises.talking import same
-from workbench.running import running
+from workbench.running import fixed, running
 
 PATIENCE = 1.2  # seconds for one answer
+CROWDED = 100  # requests by each of six threads
+LONG = 2.5  # seconds: longer than any answer may take
 SSE = "WHATWG HTML, Server-sent events"
 
 # --- sse-format -------------------------------------------------------------------------------
@@ -127,6 +132,13 @@ SSE_FORMAT = Exercise(
             "str.splitlines, which also splits at \\v, at U+2028 and others. A browser does not.",
             SSE,
         ),
+        Point(
+            "blanks and line ends around it",
+            reads(("message", "", " one \n\n"), " one \n\n"),
+            "tidying the text up with strip(). It is somebody's text: a browser takes one blank "
+            "behind `data:` for the format's, and all others belong to the data.",
+            SSE,
+        ),
         Point("ümläute", reads(("message", "", "grüß dich"), "grüß dich"), "", SSE),
         Point(
             "a name with a line break",
@@ -164,7 +176,11 @@ SSE_FORMAT = Exercise(
 def counted(kind: Any, app: Any, threads: int = 6) -> Iterator[tuple[Any, Callable[[], Wire]]]:
     """Serve ``app`` in a learner's middleware; give it and a function that connects."""
     middleware = kind(raw(app))
-    with running(middleware, threads=threads) as server, ExitStack() as stack:
+    with (
+        told_by_the_log(),
+        running(middleware, threads=threads, clock=fixed) as server,
+        ExitStack() as stack,
+    ):
         yield middleware, lambda: stack.enter_context(Wire(server.address, PATIENCE))
 
 
@@ -279,22 +295,61 @@ def after_leaving(kind: Any) -> None:
         falls_to_zero(middleware, "after the client has left")
 
 
+def before_the_first_block(kind: Any) -> None:
+    """The server closes before it asks for a block, as it does when the client has left."""
+    closed = Moment("close() of the inner iterable", PATIENCE)
+    middleware = kind(lambda environ, start_response: Closing([b"one"], closed))
+    result = middleware({}, lambda status, headers, exc_info=None: None)
+    if not hasattr(result, "close"):
+        raise Broken(f"what the middleware returned has no close(): {type(result).__name__}")
+    result.close()
+    if not closed:
+        raise Broken("close() of what the middleware returned has not called the inner close()")
+    same(middleware.now, 0, "now, after a close() before the first block")
+
+
+def slowly_counting(kind: Any) -> Any:
+    """Return a kind of ``Counted`` in which others have a turn between reading and writing."""
+    if not isinstance(kind, type) or isinstance(getattr(kind, "now", None), property):
+        return kind
+
+    def read(self: Any) -> Any:
+        now = self.__dict__["the number itself"]
+        time.sleep(0)  # CPython would switch here too, but seldom: give the others their turn
+        return now
+
+    def write(self: Any, number: Any) -> None:
+        self.__dict__["the number itself"] = number
+
+    return type("Counted", (kind,), {"now": property(read, write)})
+
+
 def under_a_crowd(kind: Any) -> None:
-    """Six threads call the middleware a few thousand times, without a server between."""
-    middleware = kind(lambda environ, start_response: [b""])
+    """Six threads call the middleware a hundred times each, without a server between."""
+    middleware = slowly_counting(kind)(lambda environ, start_response: [b""])
+
+    def one() -> None:
+        result = middleware({}, lambda status, headers, exc_info=None: None)
+        for _ in result or ():
+            pass
+        if hasattr(result, "close"):
+            result.close()
 
     def many() -> None:
-        for _ in range(2000):
-            result = middleware({}, None)
-            if hasattr(result, "close"):
-                result.close()
+        for _ in range(CROWDED):
+            one()
 
+    one()
+    if middleware.now != 0:
+        raise Slip(f"now is {middleware.now} after one request that was run and closed")
     crowd = [threading.Thread(target=many, daemon=True) for _ in range(6)]
     for thread in crowd:
         thread.start()
     for thread in crowd:
         thread.join(PATIENCE * 3)
-    same(middleware.now, 0, "now, after 12,000 requests by six threads")
+    same(middleware.now, 0, f"now is not 0 after {6 * CROWDED} requests by six threads")
+    if not 1 <= middleware.most <= 6:
+        raise Broken(f"most is {middleware.most}, and six threads were there, one to six inside")
 
 
 COUNT_THE_THREADS = Exercise(
@@ -304,7 +359,12 @@ COUNT_THE_THREADS = Exercise(
     effort=2,
     subject="Counted",
     points=(
-        Point("three at once", while_it_runs, "never counting down, or counting requests."),
+        Point(
+            "three at once",
+            while_it_runs,
+            "never counting down, or only behind the last block: a server may close before it asks "
+            "for the end. Or counting requests.",
+        ),
         Point(
             "between two blocks",
             while_it_streams,
@@ -334,15 +394,26 @@ COUNT_THE_THREADS = Exercise(
             "PEP 3333, Specification Details",
         ),
         Point(
-            "twelve thousand requests",
+            "closed before the first block",
+            before_the_first_block,
+            "counting down in the finally of a generator. close() of a generator that has not "
+            "begun runs nothing of it, not even a finally: write a class with a close() of its "
+            "own.",
+            "Python Language Reference, Generator-iterator methods",
+        ),
+        Point(
+            "a crowd",
             under_a_crowd,
-            "`now += 1` without the lock: two threads may read the same number.",
+            "`now += 1` without the lock: two threads may read the same number (the check lets the "
+            "others go first just then). Or `most += 1`, which counts all requests: it is the "
+            "largest `now` so far.",
         ),
     ),
     hints=(
         "When is a thread done with a request? Not when the application returns.",
         "Return an object of your own: its __iter__ gives the inner blocks, its close() calls the "
-        "inner close() and counts down. And count down if the call itself raises.",
+        "inner close() and counts down. (A generator with a finally is no such object: closed "
+        "before it has begun, it runs nothing.) And count down if the call itself raises.",
         """
         The call:
 
@@ -375,9 +446,12 @@ COUNT_THE_THREADS = Exercise(
 class News:
     """A learner's application on a pool, and the words to talk with it."""
 
-    def __init__(self, address: tuple[str, int], stack: ExitStack) -> None:
+    def __init__(
+        self, address: tuple[str, int], stack: ExitStack, before: set[threading.Thread]
+    ) -> None:
         self._address = address
         self._stack = stack
+        self._before = before
 
     def ask(self, after: int, patience: float = PATIENCE) -> Wire:
         """Begin to poll."""
@@ -385,21 +459,40 @@ class News:
         return wire.send(request(f"/news?after={after}"))
 
     def post(self, text: str) -> Answer:
-        """Post, and wait for the answer."""
+        """Post, and wait for the answer: whoever has news must not wait for those who have none."""
         wire = self._stack.enter_context(Wire(self._address, PATIENCE))
-        return wire.send(request("/news", method="POST", body=text.encode())).response()
+        try:
+            return wire.send(request("/news", method="POST", body=text.encode())).response()
+        except Broken as broken:
+            if not (where := places(self._before)) or not broken.problem.startswith("still"):
+                raise
+            problem = f"a post got no answer within {PATIENCE:g} s; meanwhile your code is at"
+            raise Hangs(f"{problem} {where}", sent=broken.sent) from None
 
 
 @contextmanager
 def news_of(make_app: Any, patience: float, seats: int, threads: int = 4) -> Iterator[News]:
     """Run a learner's application."""
-    with running(make_app(patience, seats), threads=threads) as server, ExitStack() as stack:
-        yield News(server.address, stack)
+    app, before = make_app(patience, seats), set(threading.enumerate())
+    with (
+        told_by_the_log(),
+        ExitStack() as behind,
+        running(app, threads=threads, patience=1.0, clock=fixed) as server,
+        ExitStack() as stack,
+    ):
+        try:
+            yield News(server.address, stack, before)
+        except Broken:
+            behind.enter_context(redirect_stdout(io.StringIO()))  # who hangs is told already
+            raise
 
 
 def texts(answer: Answer) -> Any:
     """Return the news in an answer."""
     same(answer.status, 200, "the status of a poll that has news")
+    kind = (answer.value("content-type") or "none").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Slip(f"the Content-Type of news is application/json; yours is {kind}")
     try:
         return json.loads(answer.body)
     except ValueError:
@@ -408,11 +501,18 @@ def texts(answer: Answer) -> Any:
 
 def there_already(make_app: Any) -> None:
     """News that are there are given at once, from the right place on."""
-    with news_of(make_app, 5.0, 1) as news:
+    with news_of(make_app, LONG, 1) as news:
         same(news.post("one").status, 201, "the status of a post")
         news.post("two")
         same(texts(news.ask(0).response()), ["one", "two"], "the news after 0")
         same(texts(news.ask(1).response()), ["two"], "the news after 1")
+
+
+def beyond_ascii(make_app: Any) -> None:
+    """A text with an umlaut goes in as UTF-8, and comes out as it was."""
+    with news_of(make_app, LONG, 1) as news:
+        same(news.post("grüß dich").status, 201, "the status of a post")
+        same(texts(news.ask(0).response()), ["grüß dich"], "the news, of which one is no ASCII")
 
 
 def nothing_new(make_app: Any) -> None:
@@ -422,19 +522,32 @@ def nothing_new(make_app: Any) -> None:
 
 
 def woken(make_app: Any) -> None:
-    """Three wait; one post wakes them all."""
-    with news_of(make_app, 5.0, 3) as news:
-        polls = [news.ask(0) for _ in range(3)]
+    """Four wait; one post wakes them all."""
+    with news_of(make_app, LONG, 4, threads=6) as news:
+        polls = [news.ask(0) for _ in range(4)]
         if polls[0].readable(0.15):
             raise Broken("a poll was answered before there was any news", got=polls[0].response())
         news.post("hello")
         for poll in polls:
-            same(texts(poll.response()), ["hello"], "one of three who waited")
+            same(texts(poll.response()), ["hello"], "one of four who waited")
+
+
+def ahead(make_app: Any) -> None:
+    """A client knows more than there is yet: the first post is no news for it, the second is."""
+    with news_of(make_app, LONG, 1) as news:
+        poll = news.ask(1)
+        poll.readable(0.1)  # it sits down meanwhile
+        news.post("one")
+        if poll.readable(0.1):
+            status = poll.response().status
+            raise Broken(f"a poll with after=1 was answered {status} when the first news came")
+        news.post("two")
+        same(texts(poll.response()), ["two"], "the news behind the first one")
 
 
 def seats_are_few(make_app: Any) -> None:
     """Four threads, two seats, six polls, and a poster."""
-    with news_of(make_app, 5.0, 2) as news:
+    with news_of(make_app, LONG, 2) as news:
         polls = [news.ask(0) for _ in range(6)]
         turned_away = []
         for _ in range(60):
@@ -445,8 +558,10 @@ def seats_are_few(make_app: Any) -> None:
         for poll in turned_away:
             answer = poll.response()
             same(answer.status, 503, "a poll without a seat")
-            if answer.value("retry-after") is None:
-                raise Broken("the 503 has no Retry-After", got=answer.head)
+            after = answer.value("retry-after")
+            if after is None or not after.isdecimal():
+                how = "no Retry-After" if after is None else f"Retry-After: {after}"
+                raise Broken(f"a number of seconds is wanted; the 503 has {how}", got=answer.head)
         same(news.post("hello").status, 201, "the post, while two wait")
         for poll in polls:
             if poll not in turned_away:
@@ -455,7 +570,7 @@ def seats_are_few(make_app: Any) -> None:
 
 def no_seat_needed(make_app: Any) -> None:
     """One waits on the only seat; another one asks for news that are there."""
-    with news_of(make_app, 5.0, 1) as news:
+    with news_of(make_app, LONG, 1) as news:
         news.post("one")
         polls = [news.ask(1) for _ in range(2)]
         for _ in range(60):  # who is turned away tells that the other one sits
@@ -497,16 +612,30 @@ LONG_POLL = Exercise(
             "RFC 9110 §15.3.5",
         ),
         Point(
-            "three who wait",
+            "no ASCII",
+            beyond_ascii,
+            "another encoding than UTF-8: bytes.decode() without an argument takes that.",
+            "RFC 8259 §8.1",
+        ),
+        Point(
+            "four who wait",
             woken,
-            "notify() where notify_all() is meant: one post, one happy client.",
+            "notify() where notify_all() is meant: one post, one happy client. Or sleeping with "
+            "the lock in hand, so that nobody can post; wait_for gives it away meanwhile.",
+        ),
+        Point(
+            "news, but not for this one",
+            ahead,
+            "taking the end of wait() for news. It says that something has changed; look whether "
+            "that is what you wait for: wait_for(lambda: len(news) > after, patience) does.",
+            "Python Library Reference, threading.Condition.wait_for",
         ),
         Point(
             "six for two seats",
             seats_are_few,
             "letting everybody wait. Then all threads are in polls, and the post that would wake "
             "them has none: it stands in line behind those who wait for it. Or sending away "
-            "without a word about when to come back (Retry-After).",
+            "without a word about when to come back (Retry-After, in seconds).",
             "RFC 9110 §15.6.4",
         ),
         Point(

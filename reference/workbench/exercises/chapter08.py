@@ -8,13 +8,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from workbench.contracts import Broken, tiny
 from workbench.exercises.coroutines import Watched, awaitable
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Point, Slip
 from workbench.exercises.talking import same
 
 # --- round-robin ------------------------------------------------------------------------------
@@ -133,8 +133,87 @@ ROUND_ROBIN = Exercise(
 
 # --- slow-reader ------------------------------------------------------------------------------
 
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
 LATE = 300_000  # requests whose answers are read late: more than the kernel keeps
+UNREAD = 150_000  # requests whose answers nobody reads
 CALM = 0.04  # seconds in which a server's thread has done nothing: it has done all it can
+SPIN = 0.1  # seconds of work in which a thread that has moved no byte is said to go in circles
+ASKED = 1200  # requests of each of two clients, which wait before the server begins
+TURN = 1000  # bytes: so many may be read in one turn
+
+
+class Meter:
+    """Notes what the sockets of a server that a learner writes have moved.
+
+    ``reads`` has who read how many bytes, in order; ``moves`` counts reads and sends.
+    """
+
+    def __init__(self) -> None:
+        self.reads: list[tuple[Metered, int]] = []
+        self.moves = 0
+
+    def on(self, serve: Any, begin: Callable[[], object] = lambda: None) -> Any:
+        """Return ``serve`` with sockets that are metered; ``begin`` is called before it."""
+
+        def metered(listener: Any) -> Any:
+            accept = listener.accept
+
+            def accepts() -> tuple[Any, Any]:
+                sock, address = accept()
+                return Metered(sock, self), address
+
+            listener.accept = accepts
+            begin()
+            return serve(listener)
+
+        return metered
+
+    @property
+    def total(self) -> int:
+        """The bytes that were read."""
+        return sum(count for _, count in self.reads)
+
+    @property
+    def longest(self) -> int:
+        """The most bytes that were read from one client before another one had its turn."""
+        longest = run = 0
+        last = None
+        for sock, count in list(self.reads):
+            run = run + count if sock is last else count
+            last, longest = sock, max(longest, run)
+        return longest
+
+
+class Metered:
+    """A socket, and a note of what it has moved."""
+
+    def __init__(self, sock: socket.socket, meter: Meter) -> None:
+        self._sock, self._meter = sock, meter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def _read(self, count: int) -> None:
+        self._meter.moves += 1
+        self._meter.reads.append((self, count))
+
+    def recv(self, size: int, *flags: int) -> bytes:
+        """Read, and note it."""
+        data = self._sock.recv(size, *flags)
+        self._read(len(data))
+        return data
+
+    def recv_into(self, buffer: Any, *more: int) -> int:
+        """Read, and note it."""
+        count = self._sock.recv_into(buffer, *more)
+        self._read(count)
+        return count
+
+    def send(self, data: Any, *flags: int) -> int:
+        """Send, and note it."""
+        count = self._sock.send(data, *flags)
+        self._meter.moves += 1
+        return count
 
 
 def ordinary(serve: Any) -> None:
@@ -159,38 +238,110 @@ def receive(sock: socket.socket, what: str) -> bytes:
         raise Broken(f"{what} did not come: {error.strerror}") from None
 
 
-def every_byte(serve: Any) -> None:
-    """All is asked, and then all is read."""
-    with tiny.serving(serve) as (server, clock), socket.socket() as sock:
+def in_thousands(serve: Any) -> None:
+    """Two clients have sent a lot when the server begins: it reads from both, in turns."""
+    meter, ready = Meter(), threading.Event()
+    asked = tiny.SHORT * ASKED
+    with (
+        tiny.serving(meter.on(serve, lambda: ready.wait(2.0))) as (server, _),
+        socket.create_connection(server.address, 1) as one,
+        socket.create_connection(server.address, 1) as other,
+    ):
+        for sock in (one, other):
+            sock.sendall(asked)
+        ready.set()
+        end = time.monotonic() + 1.0
+        while meter.total < 2 * len(asked) and time.monotonic() < end:
+            time.sleep(0.005)
+    most = max((count for _, count in meter.reads), default=0)
+    if most > TURN:
+        raise Broken(f"{most:,} bytes were taken at once, and {TURN:,} are the most in one turn")
+    if meter.longest > 5 * TURN:
+        raise Broken(
+            f"{meter.longest:,} bytes of one client were read in a row, while those of another "
+            "one were waiting"
+        )
+
+
+def rests_meanwhile(serve: Any) -> None:
+    """A client asks a lot and reads nothing: when all is done that can be done, nothing is."""
+    meter = Meter()
+    with tiny.serving(meter.on(serve)) as (server, clock), asking(server, UNREAD):
+        settle(clock, 6.0, meter)
+
+
+@contextmanager
+def asking(server: Any, requests: int) -> Iterator[socket.socket]:
+    """Give a client for whom a thread asks so many times, and who has read nothing yet."""
+    with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.connect(server.address)
         sock.settimeout(1.0)
-        pouring = threading.Thread(target=pour, args=(sock, tiny.SHORT * LATE), daemon=True)
+        pouring = threading.Thread(target=pour, args=(sock, tiny.SHORT * requests), daemon=True)
         pouring.start()
+        yield sock
+        pouring.join(0.0)
+
+
+def every_byte(serve: Any) -> None:
+    """All is asked, and then all is read, and nothing more."""
+    with tiny.serving(serve) as (server, clock), asking(server, LATE) as sock:
         settle(clock)  # this client reads nothing meanwhile
-        wanted, came = LATE * 44, 0
+        wanted, came = LATE * len(ANSWER), 0
         while came < wanted:
             data = receive(sock, f"byte {came:,} of {wanted:,} that answer {LATE:,} requests")
             if not data:
                 raise Broken(f"the connection ended after {came:,} of {wanted:,} bytes")
+            must_continue(data, came)
             came += len(data)
-        pouring.join(1.0)
+        sock.shutdown(socket.SHUT_WR)
+        more = receive(sock, "the end of the connection, after the last answer and my own end")
+        same(more, b"", f"something came behind the {LATE:,} answers that were asked for")
+
+
+def must_continue(data: bytes, came: int) -> None:
+    """Demand that ``data``, behind ``came`` bytes, goes on in the answers."""
+    at = came % len(ANSWER)
+    wanted = (ANSWER * (len(data) // len(ANSWER) + 2))[at : at + len(data)]
+    if data != wanted:
+        wrong = next(n for n, (a, b) in enumerate(zip(data, wanted, strict=True)) if a != b)
+        raise Broken(
+            f"byte {came + wrong:,} of the answers is not what it should be: some bytes were sent "
+            "twice, or not at all",
+            got=data[max(0, wrong - 20) : wrong + 40],
+            wanted=wanted[max(0, wrong - 20) : wrong + 40],
+        )
 
 
 def pour(sock: socket.socket, data: bytes) -> None:
-    """Send all of it."""
-    try:
-        sock.sendall(data)
-    except OSError:  # what came of it, the reader tells
-        return
+    """Send all of it, however long it takes to be read."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[sock.send(rest[:65536]) :]
+        except TimeoutError:  # of sending: the server reads on when its answers are read
+            continue
+        except OSError:  # what came of it, the reader tells; or the check is over
+            return
 
 
-def settle(clock: Any, most: float = 2.0) -> None:
-    """Wait until the server's thread works no more, for it can neither read nor send."""
+def settle(clock: Any, most: float = 2.0, meter: Meter | None = None) -> None:
+    """Wait until the server's thread works no more, for it can neither read nor send.
+
+    With a meter, raise Broken when it goes on and on, and moves nothing.
+    """
     clock.accepted.acquire(timeout=most)
     before, end = -1.0, time.monotonic() + most
-    while clock.read() != before and time.monotonic() < end:
-        before = clock.read()
+    moves, since = -1, 0.0
+    while (now := clock.read()) != before and time.monotonic() < end:
+        before = now
+        if meter is not None and meter.moves != moves:
+            moves, since = meter.moves, now
+        if meter is not None and now - since > SPIN:
+            raise Broken(
+                "beside a client that does not read its thread works and works, and neither reads "
+                "nor sends a byte"
+            )
         time.sleep(CALM)
 
 
@@ -200,13 +351,19 @@ def after_all(serve: Any) -> None:
         tiny.serving(serve) as (server, clock),
         socket.create_connection(server.address, 1) as sock,
     ):
-        data = tiny.SHORT * 30_000
-        pouring = threading.Thread(target=pour, args=(sock, data), daemon=True)
+        asked = tiny.SHORT * 30_000
+        pouring = threading.Thread(target=pour, args=(sock, asked), daemon=True)
         pouring.start()
         pouring.join(0.2)
         came = 0
-        while came < 30_000 * 44:
-            came += len(receive(sock, "the rest of many answers") or b"." * 30_000 * 44)
+        while came < 30_000 * len(ANSWER):
+            try:
+                data = receive(sock, "the rest of many answers")
+            except Broken as broken:  # that is the fault of the point before
+                raise Slip(broken.problem) from None
+            if not data:
+                raise Slip(f"the connection ended after {came:,} bytes of many answers")
+            came += len(data)
         used = clock.read()
         time.sleep(tiny.IDLE)  # nothing happens, so there is nothing to wait for
         share = (clock.read() - used) / tiny.IDLE
@@ -245,10 +402,24 @@ SLOW_READER = Exercise(
             "all others behind it; on one that does not block it raises in the middle.",
         ),
         Point(
+            "a thousand bytes in a turn",
+            in_thousands,
+            "reading all that there is. A client that sends without a pause would keep the turn "
+            "for ever: take 1000 bytes and go; the selector tells who is next.",
+        ),
+        Point(
+            "rest, while nobody reads",
+            rests_meanwhile,
+            "asking for EVENT_READ and not reading: select returns at once, again and again. "
+            "While you want nothing from a client, do not ask for it.",
+        ),
+        Point(
             "every byte",
             every_byte,
-            "losing what the network did not take. send returns how many bytes it took, and "
-            "raises BlockingIOError when it takes none; the rest must stay in line.",
+            "losing what the network did not take, or the beginning of a request (self.buf). send "
+            "returns how many bytes it took, and raises BlockingIOError when it takes none; the "
+            "rest must stay in line. sendall does not tell how many went before it raised, so "
+            "trying again sends them twice.",
             "Python Library Reference, socket.send",
         ),
         Point(
@@ -303,7 +474,7 @@ NAP = 0.04  # seconds
 def watched(kind: Any) -> Any:
     """Make a learner's loop, with a selector that says when it can never wake, or never rests."""
     loop = kind()
-    loop.selector = Watched(loop.selector)
+    loop.selector = Watched(loop.selector, lambda: len(loop.ready))
     return loop
 
 
@@ -483,6 +654,66 @@ def one_round(kind: Any) -> None:
         raise Broken("a callback that calls itself again had all turns: nobody's nap could end")
 
 
+def only_a_socket(kind: Any) -> None:
+    """Nobody is ready and no timer is set: the loop waits for a socket, as long as it takes."""
+    loop = watched(kind)
+    ours, theirs = socket.socketpair()
+    future = inspect.unwrap(kind.run).__globals__["Future"](loop)
+    loop.add_reader(ours.fileno(), future.set_result, "heard")
+
+    async def main() -> Any:
+        heard = await future
+        loop.remove_reader(ours.fileno())
+        return heard
+
+    timer = threading.Timer(NAP * 2, theirs.send, [b"x"])
+    with ours, theirs:
+        timer.start()
+        try:
+            same(run(loop, main()), "heard", "the result of a task that waits for a socket alone")
+        finally:
+            timer.join()
+    limited = [limit for limit in loop.selector.limits if limit]
+    if limited:
+        raise Broken(
+            "with nobody ready and no timer set, the selector is asked once, without a limit "
+            f"(None); yours was asked {len(limited)} times, the first time with {limited[0]:g} s"
+        )
+
+
+def a_round_by_hand(kind: Any) -> None:
+    """One call is in line, two timers are due and a socket has something: one round calls all."""
+    loop = watched(kind)
+    called: list[str] = []
+    loop.time = lambda: 1000.0
+    ours, theirs = socket.socketpair()
+
+    def first() -> None:
+        called.append("the first timer")
+        loop.call_soon(called.append, "what the first timer put in line")
+
+    def hear() -> None:
+        called.append("the socket")
+        loop.remove_reader(ours.fileno())
+        loop.call_soon(called.append, "what the socket put in line")
+
+    loop.call_later(0.0, first)
+    loop.call_later(0.0, called.append, "the second timer")
+    loop.call_soon(called.append, "who was in line")
+    loop.add_reader(ours.fileno(), hear)
+    with ours, theirs:
+        theirs.send(b"x")
+        loop.run_once()
+        once = list(called)
+        loop.run_once()
+    loop.selector.close()
+    same(once[:1], ["who was in line"], "who was called first in a round")
+    wanted = ["the first timer", "the second timer", "the socket"]
+    same(sorted(once[1:]), wanted, "who else was called in the round")
+    rest = ["what the first timer put in line", "what the socket put in line"]
+    same(sorted(called[4:]), rest, "who was called in the next round")
+
+
 ADD_SLEEP = Exercise(
     name="add-sleep",
     chapter=8,
@@ -527,6 +758,19 @@ ADD_SLEEP = Exercise(
             one_round,
             "calling until `ready` is empty. Who calls call_soon in each turn would keep the loop "
             "to himself, and no socket would be looked at again.",
+        ),
+        Point(
+            "only a socket",
+            only_a_socket,
+            "a limit of your own. Whoever looks again after a while works for nothing, and hears "
+            "no sooner: select(None) returns when a socket has something.",
+        ),
+        Point(
+            "all who are due",
+            a_round_by_hand,
+            "taking one timer in a round: the next one would be late, by a whole round. Or calling "
+            "timers and sockets at once: put them into `ready`, behind who is in line already, and "
+            "call only as many as are in it then.",
         ),
     ),
     hints=(
@@ -671,7 +915,12 @@ def cleans_up(kind: Any) -> None:
             log.append("heard")
 
     run(loop, main())
-    same(log, ["begins to clean up", "is clean", "heard"], "a finally that waits")
+    wanted = ["begins to clean up", "is clean", "heard"]
+    if log != wanted:
+        raise Broken(
+            f"the finally of a cancelled task waits, so this should happen: {', '.join(wanted)}; "
+            f"what happened: {', '.join(log)}"
+        )
 
 
 def no_second_turn(kind: Any) -> None:
@@ -695,6 +944,69 @@ def no_second_turn(kind: Any) -> None:
         return slept
 
     took_about(run(loop, main()), NAP * 4, "a sleep behind one that was cancelled")
+
+
+def twice(kind: Any) -> None:
+    """A task is cancelled twice, before it has had the turn in which it hears of it."""
+    loop, cancelled = kind(), cancelled_of(kind)
+    log: list[str] = []
+
+    async def sleeper() -> float:
+        try:
+            await loop.sleep(NAP * 50)
+        except cancelled:
+            log.append("told")
+        began = time.monotonic()
+        await loop.sleep(NAP)  # a turn too many, or a second Cancelled, would end this
+        return time.monotonic() - began
+
+    async def main() -> float:
+        task = loop.create_task(sleeper())
+        await loop.sleep(NAP)
+        same(task.cancel(), True, "cancel() of a task that sleeps")
+        try:
+            same(task.cancel(), True, "cancel() once more, before the task has had its turn")
+        except (ValueError, LookupError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise Broken(f"cancel() once more, before the task has had its turn: {what}") from None
+        try:
+            slept: float = await task
+        except cancelled:
+            raise Broken("two cancels in one round were thrown twice: they are one") from None
+        return slept
+
+    slept = run(loop, main())
+    same(log, ["told"], "what happened to a task that was cancelled twice in one round")
+    took_about(slept, NAP, "a sleep behind that")
+
+
+def two_on_one(kind: Any) -> None:
+    """Two tasks wait for one future, and one of them is cancelled."""
+    loop, cancelled = kind(), cancelled_of(kind)
+    future = inspect.unwrap(kind.run).__globals__["Future"](loop)
+
+    async def waiter() -> Any:
+        return await future
+
+    async def main() -> Any:
+        tasks = [loop.create_task(waiter()) for _ in range(2)]
+        await loop.sleep(NAP)
+        tasks[0].cancel()
+        await loop.sleep(0)
+        if not future.done:
+            future.finish("it is there")
+        await loop.sleep(NAP)
+        return [task.done for task in tasks], tasks[1].error, tasks[1].result
+
+    done, error, result = run(loop, main())
+    same(done[0], True, "the one of two who wait that was cancelled has ended")
+    if not done[1]:
+        raise Broken(
+            "two tasks wait for one future; one was cancelled, then the future was done, and the "
+            "other one never had a turn"
+        )
+    if not isinstance(error, cancelled):  # asyncio cancels the future, and so tells them all
+        same(result, "it is there", "what the other one of two who wait has got")
 
 
 def too_slow(kind: Any) -> None:
@@ -740,6 +1052,27 @@ def own_errors(kind: Any) -> None:
             return "as it is"
 
     same(run(loop, main()), "as it is", "an error inside a block with a timeout")
+
+
+def late_errors(kind: Any) -> None:
+    """The time is up, and then the block's own finally raises."""
+    loop, cancelled = kind(), cancelled_of(kind)
+
+    async def main() -> str:
+        try:
+            async with loop.timeout(NAP):
+                try:
+                    await loop.sleep(NAP * 50)
+                finally:
+                    raise LookupError("on purpose")
+        except LookupError:
+            return "LookupError"
+        except cancelled:
+            return "Cancelled"
+        except TimeoutError:
+            return "TimeoutError"
+
+    same(run(loop, main()), "LookupError", "an error in the cleanup of a block that is late")
 
 
 def by_somebody_else(kind: Any) -> None:
@@ -814,13 +1147,25 @@ ADD_TIMEOUT = Exercise(
             "a finally that waits",
             cleans_up,
             "ending the coroutine with close(), or the task in cancel(). To cancel is to ask: the "
-            "coroutine goes on from its await, and may await again.",
+            "coroutine goes on from its await, and may await again. Or a mark that is never taken "
+            "back: one cancel throws once.",
         ),
         Point(
             "no second turn",
             no_second_turn,
             "leaving the task's step with the future that it waited for. When that is done, the "
             "task gets a turn that belongs to the old wait, and takes it for the new one's.",
+        ),
+        Point(
+            "cancelled twice in one round",
+            twice,
+            "taking the step out of the callbacks twice, or putting it in line twice. After the "
+            "first cancel the task waits for nothing, its turn is in line: waits_for is None.",
+        ),
+        Point(
+            "two who wait for one",
+            two_on_one,
+            "callbacks.clear(). Others may wait for that future too: take out your own step alone.",
         ),
         Point(
             "a block that is too slow",
@@ -835,6 +1180,12 @@ ADD_TIMEOUT = Exercise(
         ),
         Point(
             "an error in the block", own_errors, "returning True from __aexit__, which swallows."
+        ),
+        Point(
+            "an error in the cleanup of a late block",
+            late_errors,
+            "raising TimeoutError whenever the timer has rung. Something else may have come out of "
+            "the block since: only a Cancelled is turned into a TimeoutError (`kind`).",
         ),
         Point(
             "cancelled by somebody else",

@@ -19,8 +19,14 @@ from workbench.contracts import Broken, find
 from workbench.contracts.probes import TEXT, Closing, Moment, expect
 from workbench.contracts.wire import request, up
 from workbench.exercises.coroutines import kind, none_forgotten, within
-from workbench.exercises.model import Exercise, Point
-from workbench.exercises.serving import PATIENCE, application, quiet_loops, serving
+from workbench.exercises.model import Exercise, Point, Slip
+from workbench.exercises.serving import (
+    PATIENCE,
+    application,
+    quiet_loops,
+    serving,
+    told_by_the_log,
+)
 from workbench.exercises.talking import same
 
 Message = dict[str, Any]
@@ -56,8 +62,11 @@ def has(key: str, wanted: object, raw: bytes) -> Callable[[Any], None]:
     def run(function: Any) -> None:
         scope = scope_by(function, raw)
         if key not in scope:
-            raise Broken(f"the scope has no {key!r}", sent=raw, wanted=wanted)
+            raise Slip(f"the scope has no {key!r}", sent=raw, wanted=wanted)
         got = scope[key]
+        if type(got) is not type(wanted) and not isinstance(got, str | bytes):
+            kinds = f"{type(wanted).__name__} is wanted, this is {type(got).__name__}"
+            raise Slip(f"scope[{key!r}]: {kinds}", sent=raw, got=got, wanted=wanted)
         if got != wanted or type(got) is not type(wanted):
             raise Broken(f"scope[{key!r}] is not right", sent=raw, got=got, wanted=wanted)
 
@@ -489,6 +498,10 @@ STREAM_ECHO = Exercise(
 # --- wsgi-to-asgi -----------------------------------------------------------------------------
 
 
+SEND = 0.25  # seconds that one send takes
+BY_HAND = 3.0  # seconds for a point without a server
+
+
 class BridgeServer:
     """Serve a WSGI application through the learner's bridge."""
 
@@ -506,13 +519,128 @@ class BridgeServer:
             yield server.server.address
 
 
+class Bridged(Partner):
+    """A server of one request, played by hand, around a bridge.
+
+    ``sent`` is what the bridge has sent, ``elsewhere`` counts the sends that ran in another thread
+    than the loop's. The block b"one" takes ``takes`` seconds to be sent.
+    """
+
+    def __init__(self, takes: float = 0.0) -> None:
+        super().__init__(piece(b"", more=False))
+        self.elsewhere = 0
+        self._takes = takes
+        self._thread = threading.get_ident()
+
+    async def send(self, message: Message) -> None:
+        """Take a message, after a while."""
+        if threading.get_ident() != self._thread:
+            self.elsewhere += 1
+        if isinstance(message, dict) and message.get("body") == b"one":
+            await asyncio.sleep(self._takes)
+        await super().send(message)
+
+    async def cross(self, asgi_of: Any, app: Any) -> Bridged:
+        """Run an application through the bridge; raise what comes out of it."""
+        bridge = application(asgi_of(app), "asgi_of()")
+        seconds = PATIENCE + self._takes
+        await within(seconds, bridge({**WHOLE_SCOPE}, self.receive, self.send), "the bridge")
+        return self
+
+    @property
+    def body(self) -> bytes:
+        """What was sent behind the start."""
+        return b"".join(message.get("body", b"") for message in self.sent[1:])
+
+
+async def the_start(asgi_of: Any) -> None:
+    """Status and headers of the start, piece by piece."""
+    cookies = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("404 Nothing Here", [("X-Name", "caf\xe9"), *cookies])
+        return [b"x"]
+
+    with none_forgotten():
+        start = ((await Bridged().cross(asgi_of, app)).sent or [{}])[0]
+    same(start.get("type"), "http.response.start", "the first message is no start")
+    same(start.get("status"), 404, "the status of '404 Nothing Here'")
+    wanted = [(b"x-name", b"caf\xe9"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
+    same([tuple(pair) for pair in start.get("headers", [])], wanted, "the headers of the start")
+
+
+async def write_too(asgi_of: Any) -> None:
+    """start_response returns write, whose blocks come before those of the iterable."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        write = start_response("200 OK", [TEXT])
+        if not callable(write):
+            got = "None" if write is None else type(write).__name__
+            raise Broken(f"start_response returns a function, write; yours returned {got}")
+        write(b"one ")
+        return [b"two"]
+
+    same((await Bridged().cross(asgi_of, app)).body, b"one two", "written and returned blocks")
+
+
+async def in_the_loop(asgi_of: Any) -> None:
+    """It is called in the loop's own thread."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [TEXT])
+        return [b"one", b"two"]
+
+    partner = await Bridged().cross(asgi_of, app)
+    same(partner.body, b"onetwo", "the blocks that were sent")
+    if partner.elsewhere:
+        raise Broken(f"send ran in another thread than the loop's, {partner.elsewhere} times")
+
+
+async def takes_a_while(asgi_of: Any) -> None:
+    """One send takes a while: the bridge waits for it, and goes on."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [TEXT])
+        return [b"one", b"two"]
+
+    partner = Bridged(SEND)
+    try:
+        await partner.cross(asgi_of, app)
+    except TimeoutError:
+        raise Broken(f"a send took {SEND:g} s, and the bridge did not wait for it") from None
+    same(partner.body, b"onetwo", f"the blocks that were sent; the first one took {SEND:g} s")
+
+
+async def goes_on(asgi_of: Any) -> None:
+    """The application's error comes out of the bridge."""
+
+    def fails() -> Iterator[bytes]:
+        yield b"one"
+        raise LookupError("no more")
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [TEXT])
+        return fails()
+
+    def at_once(environ: Any, start_response: Any) -> Any:
+        raise LookupError("nothing at all")
+
+    for when, each in {"behind the first block": app, "before any": at_once}.items():
+        try:
+            await Bridged().cross(asgi_of, each)
+        except LookupError:
+            continue
+        raise Broken(f"the application raised LookupError {when}, and the server heard nothing")
+
+
 def through(*names: str) -> Callable[[Any], None]:
     """Return a point: cases of the contract of WSGI servers, through the bridge."""
 
     def run(asgi_of: Any) -> None:
         with quiet_loops():
             for name in names:
-                find("server", name).run(BridgeServer(asgi_of))
+                with told_by_the_log(own_only=True):  # some cases fail when their server is gone
+                    find("server", name).run(BridgeServer(asgi_of))
 
     return run
 
@@ -549,12 +677,8 @@ async def closed_without_a_server(asgi_of: Any) -> None:
             start_response("200 OK", [TEXT])
             return iterable
 
-        bridge = application(asgi_of(app), "asgi_of()")
-        partner = Partner(piece(b"", more=False))
         with suppress(ValueError):
-            await within(
-                PATIENCE, bridge({**WHOLE_SCOPE}, partner.receive, partner.send), "the bridge"
-            )
+            await Bridged().cross(asgi_of, app)
         same(iterable.closes, 1, f"how often close() was called by {when} of the iterable")
 
 
@@ -597,11 +721,57 @@ WSGI_TO_ASGI = Exercise(
     subject="asgi_of",
     points=(
         Point(
+            "the start, piece by piece",
+            the_start,
+            "a start in WSGI's words. ASGI wants an int for the status, and pairs of bytes: names "
+            "in lower case, values as latin-1, which WSGI's text stands for; of two equal names a "
+            "dict keeps one. And who waits for send in the loop's own thread waits for himself.",
+            "ASGI HTTP 2.5, Response Start",
+            BY_HAND,
+        ),
+        Point(
+            "send is the loop's",
+            in_the_loop,
+            "running send in the thread, by asyncio.run perhaps. It belongs to the loop that has "
+            "called you: asyncio.run_coroutine_threadsafe(send(message), loop) hands it over.",
+            "Python Library Reference, Concurrency and Multithreading",
+            BY_HAND,
+        ),
+        Point(
+            "a send that takes a while",
+            takes_a_while,
+            "waiting for a limited time, or not at all. A client may read as slowly as it likes: "
+            "result() without a number waits until the message is sent.",
+            "ASGI HTTP 2.5, Response Body",
+            BY_HAND,
+        ),
+        Point(
+            "write",
+            write_too,
+            "start_response without a result. Old applications write() their blocks.",
+            "PEP 3333, The write() Callable",
+            BY_HAND,
+        ),
+        Point(
+            "closed at the end",
+            closed_without_a_server,
+            "calling close() behind the loop alone. It belongs into a finally.",
+            "PEP 3333, Specification Details",
+            BY_HAND,
+        ),
+        Point(
+            "an error goes on",
+            goes_on,
+            "swallowing the error of the application. The server must hear of it: it writes it "
+            "into its log, and nobody else does.",
+            "PEP 3333, Error Handling",
+            BY_HAND,
+        ),
+        Point(
             "pages and uploads",
-            through("many fields", "read()", "no blocks", "empty blocks", "HEAD of an iterable"),
-            "the pieces of a start: an int for the status, pairs of bytes, names in lower case; an "
-            "answer without a block still needs its start, and its end. And who waits for send in "
-            "the loop's own thread waits for himself.",
+            through("read()", "no blocks", "empty blocks", "HEAD of an iterable"),
+            "an answer without a block: it still needs its start, and its end. Or sending an empty "
+            "block, or the head alone, and no end.",
         ),
         Point(
             "the loop stays free",
@@ -636,12 +806,6 @@ WSGI_TO_ASGI = Exercise(
             "catching the error, or ending the answer in a finally. Let it go on: the server "
             "answers 500, or cuts what has begun.",
             "PEP 3333, Error Handling",
-        ),
-        Point(
-            "closed at the end",
-            closed_without_a_server,
-            "calling close() behind the loop alone. It belongs into a finally.",
-            "PEP 3333, Specification Details",
         ),
         Point(
             "closed when the client left",

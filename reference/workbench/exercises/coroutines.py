@@ -17,16 +17,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import re
 import selectors
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from workbench.contracts import Broken
 from workbench.exercises import stuck
+from workbench.exercises.model import Slip
 from workbench.places import place_of_thread
 
 Got = TypeVar("Got")
@@ -62,15 +64,27 @@ def awaitable(value: Any, name: str) -> Any:
 
 @contextmanager
 def none_forgotten() -> Iterator[None]:
-    """Raise Broken when a coroutine was made in the block and never awaited."""
+    """Raise Broken when a coroutine was made in the block and never awaited.
+
+    Raise Slip, instead of what the block raises, when something was found broken in there: a call
+    that is not awaited is the cause.
+    """
+    broken: Broken | None = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        yield
+        try:
+            yield
+        except Broken as error:
+            broken = error
         gc.collect()  # it is said when the coroutine is thrown away
     said = [str(warning.message) for warning in caught]
     forgotten = [text for text in said if "was never awaited" in text]
     if forgotten:
-        raise Broken(f"{forgotten[0]}: a call of an `async def` alone runs none of it")
+        name = re.sub(r"'[^']*<locals>\.", "'", forgotten[0])
+        problem = f"{name}: a call of an `async def` alone runs none of it"
+        raise Slip(problem) if broken else Broken(problem)
+    if broken:
+        raise broken
 
 
 # --- Time limits on asyncio -------------------------------------------------------------------
@@ -88,7 +102,33 @@ async def within(seconds: float, waited: Awaitable[Got], what: str) -> Got:
     place = stuck.place_of_task(task) if isinstance(task, asyncio.Task) else ""
     task.cancel()
     await asyncio.wait([task], timeout=GRACE)
+    taken_note_of(task)
     raise Broken(f"still waiting for {what} after {seconds:g} s" + (f", at {place}" * bool(place)))
+
+
+def taken_note_of(task: asyncio.Future[Any]) -> None:
+    """Take note of how a task ended: asyncio would complain that nobody has."""
+    if task.done() and not task.cancelled():
+        task.exception()
+
+
+class Steps:
+    """Await a coroutine, and ``count`` how often it has to be run for that."""
+
+    def __init__(self, coroutine: Awaitable[Any]) -> None:
+        self.count = 0
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Be awaited."""
+        inner = self._coroutine.__await__()
+        while True:
+            self.count += 1
+            try:
+                waits_for = next(inner)
+            except StopIteration as end:
+                return end.value
+            yield waits_for
 
 
 @asynccontextmanager
@@ -129,14 +169,29 @@ async def prompt(seconds: float) -> AsyncIterator[None]:
 class Watched(selectors.BaseSelector):
     """A selector that raises Broken when the loop that asks it can never wake, or never waits."""
 
-    def __init__(self, inner: selectors.BaseSelector) -> None:
+    def __init__(
+        self, inner: selectors.BaseSelector, in_line: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Watch over ``inner``. ``in_line`` tells how many calls the loop has ready.
+
+        ``slept`` is how long it has waited, in seconds, ``limits`` are the timeouts it was given.
+        """
         self._inner = inner
+        self._in_line = in_line
         self._in_vain = 0
         self.slept = 0.0
+        self.limits: list[float | None] = []
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait as the inner one does."""
+        self.limits.append(timeout)
         if timeout is None and not self._inner.get_map():
+            if count := self._in_line():
+                raise Slip(
+                    "the loop waits for ever: it asks the selector to wait without an end, and "
+                    f"{count} call{' is' if count == 1 else 's are'} in `ready`: then it must not "
+                    "wait at all"
+                )
             raise Broken(
                 "the loop waits for ever: it asks the selector to wait without an end, no socket "
                 "is watched, and no timer was handed to it as `timeout`"

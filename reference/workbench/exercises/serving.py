@@ -22,12 +22,13 @@ from workbench.contracts import Broken
 from workbench.contracts.wire import Wire
 from workbench.exercises import stuck
 from workbench.exercises.coroutines import kind
-from workbench.exercises.model import Hangs
-from workbench.places import is_the_learners, place_of_thread
-from workbench.running import Server, running
+from workbench.exercises.model import Hangs, Slip
+from workbench.places import ROOT, is_the_learners, place_of_thread
+from workbench.running import Server, fixed, running
 
 PATIENCE = 0.8  # seconds for one answer
 LOOKS = 8  # at a thread, before it is said to be stuck
+_CHECKS = str(ROOT / "reference" / "workbench")
 
 
 class Served:
@@ -59,21 +60,31 @@ def serving(app: Any, tolerant: bool = False, **how: Any) -> Iterator[Served]:
     What the application raises is raised at the end of the block: it says more than a 500. An
     OSError does not count: it tells that a client has left, or that a resource cannot be had.
     ``tolerant``: nor do others, for a check provokes them; only where something is broken, the
-    error of a line of the learner's is raised instead.
+    error of a line of the learner's is raised instead. What is raised for a lifespan before
+    anything was received is no error then: so does who takes no part in it.
     """
     before, errors = set(threading.enumerate()), list[Exception]()
 
     async def watched(scope: Any, receive: Any, send: Any) -> None:
+        takes_part = not tolerant or scope["type"] != "lifespan"
+
+        async def received() -> Any:
+            nonlocal takes_part
+            takes_part = True
+            return await receive()
+
         try:
-            await app(scope, receive, send)
+            await app(scope, received, send)
         except OSError:
             raise
         except Exception as error:
-            if scope["type"] == "http" or not isinstance(error, AssertionError):
-                errors.append(error)  # an assert about the scope is how an app knows no lifespan
+            # An assert about the scope is how an application knows no lifespan.
+            if scope["type"] == "http" or (takes_part and not isinstance(error, AssertionError)):
+                errors.append(error)
             raise
 
-    with quiet_loops(), running(watched, patience=1.0, **how) as server, ExitStack() as stack:
+    how = {"patience": 1.0, "clock": fixed, **how}
+    with quiet_loops(), running(watched, **how) as server, ExitStack() as stack:
         try:
             yield Served(server, stack)
         except Broken as broken:
@@ -89,12 +100,68 @@ def serving(app: Any, tolerant: bool = False, **how: Any) -> Iterator[Served]:
         raise errors[0]
 
 
+@contextmanager
+def told_by_the_log(own_only: bool = False) -> Iterator[None]:
+    """Where something is broken, raise what a server has logged: a client only sees a 500.
+
+    An error from a line of the learner's is raised instead of the failure, and so is, unless
+    ``own_only``, one of the server's about what it was given. What a check itself has raised says
+    nothing.
+    """
+    caught = _Caught()
+    logger = logging.getLogger("handmade")
+    logger.addHandler(caught)
+    try:
+        yield
+    except Broken as broken:
+        errors = caught.errors[::-1]
+        for error in filter(_is_their_own, errors):
+            raise error from broken
+        for error in filter(_is_the_servers, [] if own_only else errors):
+            raise Slip(f"the server's log says: {error}") from None
+        raise
+    finally:
+        logger.removeHandler(caught)
+
+
+class _Caught(logging.Handler):
+    """Keeps the errors that a server logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the error of one record, be it with its traceback or in one line."""
+        told = record.exc_info[1] if record.exc_info else None
+        among = record.args if isinstance(record.args, tuple) else ()
+        self.errors += [each for each in (told, *among) if isinstance(each, BaseException)][:1]
+
+
 def _is_their_own(error: BaseException) -> bool:
-    """Tell an error of the learner's code from one of the application that a check brought."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    """Tell an error of the learner's code from one of the application that a check brought.
+
+    Their own is also what a library or the server raises when a line of theirs has called it.
+    """
+    return _raised_in(error) == "theirs"
+
+
+def _is_the_servers(error: BaseException) -> bool:
+    """Tell an error for which neither a line of the learner's nor one of a check was running."""
+    return not _raised_in(error)
+
+
+def _raised_in(error: BaseException) -> str:
+    """Say whose the innermost frame is, of those that are the learner's or the check's."""
+    whose, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if is_the_learners(file):
+            whose = "theirs"
+        elif file.startswith(_CHECKS):
+            whose = "the check's"
         trace = trace.tb_next
-    return trace is not None and is_the_learners(trace.tb_frame.f_code.co_filename)
+    return whose
 
 
 @contextmanager
@@ -147,6 +214,12 @@ def _ended_circle(thread: threading.Thread) -> str:
         return ""
     stuck.end(thread)
     return place
+
+
+def places(before: set[threading.Thread]) -> str:
+    """Say where threads that were started meanwhile are in the learner's code, "" for nowhere."""
+    found = {place_of_thread(thread.ident) for thread in _young(before)} - {""}
+    return ", and at ".join(sorted(found))
 
 
 def _hangs(broken: Broken, how: str) -> Hangs:
