@@ -109,7 +109,7 @@ def nothing(*args: Any, **more: Any) -> Any:
 def test_no_case_is_kept_by_an_engine_that_does_nothing(each: Case) -> None:
     if each.name == "half a frame":
         return  # it says what must not happen
-    with pytest.raises((Broken, AttributeError, TypeError)):
+    with pytest.raises(Broken):
         each.run(Surface(Deaf, nothing, nothing, nothing, nothing, nothing))
 
 

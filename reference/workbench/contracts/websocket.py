@@ -14,7 +14,7 @@ import importlib
 from . import Case, cases
 from .websocket_frames import Surface, bytewise, cut_up, masked, plain, read
 
-PARTS = ("reading", "text", "close", "limits", "sending", "deflate", "handshake")
+PARTS = ("reading", "text", "close", "limits", "sending", "handshake", "deflate")
 
 for part in PARTS:  # so that the cases stand in that order
     importlib.import_module(f"{__package__}.websocket_{part}")

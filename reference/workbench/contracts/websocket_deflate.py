@@ -1,4 +1,4 @@
-"""The WebSocket contract, part six: permessage-deflate (RFC 7692)."""
+"""The WebSocket contract, part seven: permessage-deflate (RFC 7692)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from handmade.websocket import Binary, Ping, Text, WebSocketLimits
 from handmade.websocket_deflate import Agreed, Offer
 
 from . import Broken, case
-from .websocket_frames import Surface, cut_up, fails, gets, masked, same
+from .websocket_frames import Surface, cut_up, fails, gets, masked, payload_of, same
+from .websocket_handshake import request_of, taken
 
 HELLO_DEFLATED = bytes.fromhex("f248cdc9c90700")  # RFC 7692 §7.2.3.1
 
@@ -121,9 +122,9 @@ def our_messages_are_compressed(ws: Surface) -> None:
     stream = zlib.decompressobj(-15)
     for text in ("Hello", "Hello", "", "Hello " * 1000):
         raw = connection.text(text)
-        if raw[0] not in (0xC1, 0x81):
+        if raw[:1] not in (b"\xc1", b"\x81"):
             raise Broken("this is no text message", got=raw[:10])
-        payload = raw[2:] if raw[1] < 126 else raw[4:]
+        payload = payload_of(raw)
         if raw[0] == 0xC1:
             payload = stream.decompress(payload + b"\x00\x00\xff\xff")
         same("it decompresses to something else", payload, text.encode(), raw[:40])
@@ -150,7 +151,7 @@ def our_window_is_as_small_as_agreed(ws: Surface) -> None:
     for bits in range(8, 16):
         data = random.Random(bits).randbytes((1 << bits) + 100) * 2  # repeated too far back
         raw = _server(ws, Agreed(server_max_window_bits=bits)).binary(data)
-        payload = raw[10:] if raw[1] == 127 else raw[4:]
+        payload = payload_of(raw)
         try:
             got = _inflated(payload + b"\x00\x00\xff\xff", bits)
         except zlib.error as error:
@@ -227,9 +228,7 @@ def an_offer_that_is_declined(ws: Surface) -> None:
 
 
 def _offers(ws: Surface, value: bytes) -> tuple[Offer, ...]:
-    from .websocket_handshake import request_of
-
-    offers: tuple[Offer, ...] = ws.read_handshake(request_of(extensions=value)).offers
+    offers: tuple[Offer, ...] = taken(ws, request_of(extensions=value)).offers
     return offers
 
 

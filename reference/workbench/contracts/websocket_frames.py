@@ -62,6 +62,13 @@ def turned(payload: bytes, mask: bytes) -> bytes:
     return bytes([byte ^ mask[place % 4] for place, byte in enumerate(payload)])
 
 
+def payload_of(raw: bytes) -> bytes:
+    """Return the payload of one frame of a server's."""
+    if len(raw) < 2:
+        raise Broken("this is no frame", got=raw)
+    return raw[{126: 4, 127: 10}.get(raw[1], 2) :]
+
+
 def bytewise(raw: bytes) -> list[bytes]:
     """Return ``raw`` in pieces of one byte."""
     return cut_up(raw, 1)

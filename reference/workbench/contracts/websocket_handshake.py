@@ -1,8 +1,9 @@
-"""The WebSocket contract, part seven: the opening handshake."""
+"""The WebSocket contract, part six: the opening handshake."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from handmade.events import PeerError, Request
 from handmade.websocket_deflate import Agreed
@@ -40,6 +41,26 @@ def _instead(name: bytes, *values: bytes) -> Request:
     return request_of(*[(name, value) for value in values], without=[name])
 
 
+def taken(ws: Surface, request: Request) -> Any:
+    """Return what a right handshake is read as."""
+    try:
+        handshake = ws.read_handshake(request)
+    except PeerError as error:
+        raise Broken(f"a right handshake is refused: {error}", got=request.fields) from error
+    for name in ("key", "subprotocols", "offers"):
+        if not hasattr(handshake, name):
+            raise Broken(f"what was read has no {name}", got=handshake, wanted="a Handshake")
+    return handshake
+
+
+def _answer(ws: Surface, handshake: Any, *rest: Any) -> dict[bytes, bytes]:
+    """Return the fields of the 101 by their names in lower case."""
+    fields = ws.accept_fields(handshake, *rest)
+    if not isinstance(fields, Sequence):
+        raise Broken("accept_fields gives no fields", got=fields)
+    return _low(fields)
+
+
 def _refused(ws: Surface, request: Request, status: int, what: str) -> PeerError:
     try:
         got = ws.read_handshake(request)
@@ -72,10 +93,7 @@ def a_right_handshake(ws: Surface) -> None:
         request_of(*both, without=[b"connection"]),
     ):
         same("it asks for a WebSocket", ws.is_upgrade(request), True)
-        try:
-            got = ws.read_handshake(request)
-        except PeerError as error:
-            raise Broken(f"a right handshake is refused: {error}", got=request.fields) from error
+        got = taken(ws, request)
         same("the key is another", got.key, KEY)
         same("nothing else was said", (got.subprotocols, got.offers), ((), ()))
 
@@ -140,11 +158,11 @@ def _low(fields: Sequence[Field]) -> dict[bytes, bytes]:
 def subprotocols(ws: Surface) -> None:
     """The client's subprotocols are read in its order, and at most one of them is answered."""
     name = b"sec-websocket-protocol"
-    one = ws.read_handshake(request_of((name, b"chat, superchat"), (name, b"v3.json")))
+    one = taken(ws, request_of((name, b"chat, superchat"), (name, b"v3.json")))
     same("they are others", one.subprotocols, ("chat", "superchat", "v3.json"))
-    answer = _low(ws.accept_fields(one, "superchat", (), None))
+    answer = _answer(ws, one, "superchat", (), None)
     same("the answer is wrong", answer.get(name), b"superchat")
-    same("no one is chosen", name in _low(ws.accept_fields(one, None, (), None)), False)
+    same("no one is chosen", name in _answer(ws, one, None, (), None), False)
     for wrong in ("Chat", "other", "", "chat, superchat"):
         cannot(lambda: ws.accept_fields(one, wrong, (), None), f"the subprotocol {wrong!r}")  # noqa: B023
     _refused(ws, request_of((name, b"a b")), 400, "a subprotocol that is no token")
@@ -154,19 +172,19 @@ def subprotocols(ws: Surface) -> None:
 @case("websocket", "the answer to a handshake", "RFC 6455 §4.2.2", 12)
 def the_answer_to_a_handshake(ws: Surface) -> None:
     """The 101 names the upgrade and the key's answer, then what was agreed, then other fields."""
-    handshake = ws.read_handshake(request_of(extensions=b"permessage-deflate"))
-    fields = ws.accept_fields(handshake, None, [(b"X-Seat", b"7")], None)
+    handshake = taken(ws, request_of(extensions=b"permessage-deflate"))
+    fields = _answer(ws, handshake, None, [(b"X-Seat", b"7")], None)
     wanted = {
         b"upgrade": b"websocket",
         b"connection": b"Upgrade",
         b"sec-websocket-accept": ACCEPT,
         b"x-seat": b"7",
     }
-    same("the fields are wrong", _low(fields), wanted)
-    fields = ws.accept_fields(handshake, None, (), Agreed(server_max_window_bits=12))
+    same("the fields are wrong", fields, wanted)
+    fields = _answer(ws, handshake, None, (), Agreed(server_max_window_bits=12))
     same(
         "the extension is wrong",
-        _low(fields).get(b"sec-websocket-extensions"),
+        fields.get(b"sec-websocket-extensions"),
         b"permessage-deflate; server_max_window_bits=12",
     )
 
@@ -174,7 +192,7 @@ def the_answer_to_a_handshake(ws: Surface) -> None:
 @case("websocket", "fields that are ours", "RFC 6455 §4.2.2", 12)
 def fields_that_are_ours(ws: Surface) -> None:
     """An application may add fields to the 101, but none of the handshake's."""
-    handshake = ws.read_handshake(request_of())
+    handshake = taken(ws, request_of())
     for name in (b"Sec-WebSocket-Accept", b"sec-websocket-extensions", b"Upgrade", b"CONNECTION"):
         cannot(lambda: ws.accept_fields(handshake, None, [(name, b"x")], None), repr(name))  # noqa: B023
 
@@ -194,4 +212,4 @@ def extensions_that_are_no_list(ws: Surface) -> None:
     ):
         _refused(ws, request_of(extensions=value), 400, repr(value))
     for value in (b"", b" , ,foo;bar=1 ,", b'foo; a="b"; c', b"foo, bar,,baz"):
-        same("we know none of them", ws.read_handshake(request_of(extensions=value)).offers, ())
+        same("we know none of them", taken(ws, request_of(extensions=value)).offers, ())
