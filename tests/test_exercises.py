@@ -324,6 +324,12 @@ def test_a_str_for_bytes_is_named():
     assert problem == "it differs: bytes are wanted, this is a str"
 
 
+@pytest.mark.parametrize(("got", "wanted"), [(None, 22), (22, None), (None, "None")])
+def test_none_is_shown_as_itself(got, wanted):
+    text = report(CALL, grade_of(lambda: same(got, wanted, "it differs"))).text
+    assert f"      wanted: {wanted!r}\n      came:   {got!r}\n" in text
+
+
 def test_what_the_check_could_not_use_is_said():
     def run(subject):
         exercises.find(subject().name)

@@ -117,7 +117,18 @@ def same(got: object, wanted: object, problem: str, caller: Caller | None = None
     if isinstance(wanted, bytes) and isinstance(got, str):
         raise Slip(f"{problem}: bytes are wanted, this is a str", sent=sent, got=got, wanted=wanted)
     if got != wanted or type(got) is not type(wanted):
-        raise Broken(problem, sent=sent, got="None" if got is None else got, wanted=wanted)
+        raise Broken(problem, sent=sent, got=_or_none(got), wanted=_or_none(wanted))
+
+
+class _None:
+    """None as a value that came or was wanted: a Broken takes None for "says nothing"."""
+
+    def __repr__(self) -> str:
+        return "None"
+
+
+def _or_none(value: object) -> object:
+    return _None() if value is None else value
 
 
 def shown(data: bytes) -> bytes | None:
