@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import quote
 
-from handmade import asgi, asgi_messages, asgi_scope, async_wire, lifespan, protocol
+from handmade import asgi, asgi_messages, asgi_scope, async_wire, lifespan, protocol, protocol_choice
 from handmade.events import End
 from workbench.contracts.wire import request
 
@@ -260,7 +260,7 @@ def query_in_the_path(patch: Patch) -> None:
 )  # fmt: skip
 def frozen(patch: Patch) -> None:
     """Wait in the loop for a client's first byte."""
-    connect = protocol.HttpProtocol.connection_made
+    connect = protocol_choice.Newcomer.connection_made
     end = time.monotonic() + HELD  # for ever, but for who comes next
 
     def wait_for_a_byte(self: Any, transport: Any) -> None:
@@ -275,4 +275,4 @@ def frozen(patch: Patch) -> None:
                 except OSError:
                     break
 
-    patch(protocol.HttpProtocol, "connection_made", wait_for_a_byte)
+    patch(protocol_choice.Newcomer, "connection_made", wait_for_a_byte)
