@@ -39,7 +39,7 @@ from workbench.exercises.model import Exercise
 from workbench.exercises.runner import FAILED, NOT_RUN, Grade, Result
 from workbench.places import ROOT, is_the_learners
 
-START = 30.0  # seconds that a fresh Python has to begin, on a busy machine
+START = 20.0  # seconds that a fresh Python has to begin, on a busy machine
 GRACE = 3.0  # seconds that the thread's own limit has to end the code, before the process goes
 TICK = 0.2  # seconds between two looks at a process that says nothing
 MOST_MEMORY = 1 << 30  # bytes more than at the start
@@ -295,6 +295,9 @@ class Check:
         assert self._process is not None
         if self._process.exit_code() is not None:
             self._gone()
+            return
+        if not self._steps:
+            self._over(f"the check could not begin within {START:g} s: try again")
             return
         told = f"your code is still running after {self._limit:g} s{self._where()}"
         told += ". It lets nothing else run, so it could only be ended with its process"

@@ -20,7 +20,7 @@ from workbench.exercises.report import WIDTH, Note, report
 
 LOOK = 0.1  # seconds between two looks at the file, and the keys
 SETTLED = 0.15  # seconds without a change after which a file counts as saved: editors write twice
-GONE = 3.0  # seconds after which a file that is away is missed: editors write a new one and rename
+GONE = 2.0  # seconds after which a file that is away is missed: editors write a new one and rename
 KEYS = "[h]int [s]olution [n]ext [p]rogress [r]echeck [q]uit"
 ASK = "press h"
 
@@ -55,6 +55,7 @@ class _Watch:
         self._check: apart.Check | None = None
         self._passed = False  # the last check, and then any key goes on
         self._ending = False  # nobody types any more
+        self._finished = False  # and nothing else is open
         self._seen: State | None = None
         self._changed = 0.0  # when a change was seen that is not checked yet; 0 for none
         self._gone = 0.0  # since when there is no file; 0 when there is one, or it was said
@@ -64,20 +65,19 @@ class _Watch:
         self._go_to(self._exercise)
         try:
             while True:
-                key = self._keyboard.key(LOOK)
-                if key == "q" or (self._passed and self._all_solved()):
-                    return 0
-                if key == END:
-                    self._ending = True
-                elif key:
-                    self._press(key)
                 self._look()
                 if self._check is not None and self._check.poll(0):
                     self._show(self._check)
-                if self._ending and self._check is None:
+                if self._finished or (self._ending and self._check is None):
                     return 0 if self._passed else 1
-                if self._ending:
-                    time.sleep(LOOK)  # the keyboard waits no longer
+                key = self._keyboard.key(LOOK)
+                if key == "q":
+                    return 0
+                if key == END:
+                    self._ending = True
+                    time.sleep(LOOK)  # for the keyboard waits no longer
+                elif key:
+                    self._press(key)
         finally:
             self._stop()
 
@@ -164,6 +164,7 @@ class _Watch:
         grade = check.grade
         memory.remember(self._exercise, grade)
         self._passed = grade.passed
+        self._finished = grade.passed and _next_open(None) is None
         print("\r", end="")
         self._say(report(self._exercise, grade, ask=ASK))
         self._say_keys()
@@ -171,11 +172,11 @@ class _Watch:
     def _say_keys(self) -> None:
         print()
         following = _next_open(self._exercise)
-        if self._passed and following is not None:
-            self._say(f"Any key goes on to {following.name} {following.stars}.")
-        elif self._passed:
+        if self._finished:
             self._say("This was the last one: all exercises are solved.")
             return
+        if self._passed and following is not None:
+            self._say(f"Any key goes on to {following.name} {following.stars}.")
         self._say(KEYS if self._keyboard.single else f"{KEYS}, each with Enter")
 
     def _stop(self) -> bool:
@@ -186,9 +187,6 @@ class _Watch:
         check.stop()
         print(flush=True)  # ends the line that says "checking ..."
         return True
-
-    def _all_solved(self) -> bool:
-        return _next_open(None) is None
 
     def _place(self) -> str:
         return f"{self._folder.name}/{self._exercise.file}"
