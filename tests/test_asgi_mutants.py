@@ -4,9 +4,6 @@ A mutant is our server with one bug, made by the smallest change that gives it t
 is named beside it fails on the mutant and passes on the server as it is: that is the proof that the
 case looks.  ``PUBLISHED`` are bugs that were seen in tutorials and in respected servers, ``OTHERS``
 are those that we had ourselves, or fear.
-
-Not here yet: a server that passes an upgrade to a WebSocket on as plain http.  Ours answers such a
-request as http, as it may (RFC 9110 §7.8), until it speaks WebSocket; bug and case come then.
 """
 
 from __future__ import annotations
@@ -26,14 +23,19 @@ from handmade import (
     aio,
     asgi,
     asgi_messages,
+    asgi_websocket,
     async_shell,
     async_wire,
     gateway,
+    http1,
     http1_writing,
     lifespan,
     loop_shell,
     protocol,
+    protocol_messages,
+    protocol_websocket,
     watchdog,
+    websocket_handshake,
 )
 from handmade.events import Informational
 from workbench.contracts import cases, find
@@ -127,7 +129,7 @@ def spinning(patch):
 
 @mutant("connect and close freezes the loop", "a crowd that comes and goes")
 def frozen(patch):
-    connect = async_shell.HttpProtocol.connection_made
+    connect = async_shell.Newcomer.connection_made
     patience = time.monotonic() + 1.5  # for ever, but for the test that comes next
 
     def wait_for_a_byte(self, transport):
@@ -138,7 +140,7 @@ def frozen(patch):
                     if sock.recv(1, socket.MSG_PEEK):
                         break
 
-    patch(async_shell.HttpProtocol, "connection_made", wait_for_a_byte)
+    patch(async_shell.Newcomer, "connection_made", wait_for_a_byte)
 
 
 # ---------------------------------------------------------------- respected adapters
@@ -155,6 +157,112 @@ mutant("WSGI in ASGI sends no start for an empty body", "no blocks", contract="s
 mutant("WSGI in ASGI gives SERVER_PORT as int", "native strings", contract="server")(
     wsgi_exhibits.port_is_a_number
 )
+
+# ---------------------------------------------------------------- WebSockets
+
+
+@mutant("an upgrade to a WebSocket reaches the application as plain http", "an upgrade is no http")
+def plain_upgrade(patch):
+    patch(
+        protocol, "exchange_for", lambda request, http: http.shell.gateway.exchange(request, http)
+    )
+
+
+@other("a WebSocket's key is not answered", "the accept key")
+def wrong_key(patch):
+    patch(websocket_handshake, "accept_key", lambda key: key)
+
+
+@other("a subprotocol that nobody offered is accepted", "wrong in accept")
+def any_subprotocol(patch):
+    fields = protocol_websocket.accept_fields
+    patch(
+        protocol_websocket, "accept_fields",
+        lambda handshake, chosen, extra, agreed: fields(
+            replace(handshake, subprotocols=(str(chosen),)), chosen and str(chosen), extra, agreed
+        ),
+    )  # fmt: skip
+
+
+@other("what came behind the handshake is lost", "frames behind the handshake")
+def forgets_the_rest(patch):
+    patch(http1.Connection, "hand_over", lambda self: b"")
+
+
+@other("pings are answered by nobody", "a ping while the application is busy")
+def no_pong(patch):
+    patch(protocol_messages, "Ping", protocol_messages.Pong)
+
+
+@other("a WebSocket takes all for a client that reads nothing", "a reader that does not read")
+def all_is_taken(patch):
+    patch(protocol_messages.Messages, "writable", True)
+
+
+@other("messages that nobody takes are kept without end", "an application that does not receive")
+def all_is_kept(patch):
+    patch(protocol_messages, "BUFFERED", float("inf"))
+
+
+@other("a close overtakes the messages before it", "messages before the close")
+def close_first(patch):
+    take = protocol_messages.Messages.take
+    patch(protocol_messages.Messages, "take", lambda self: self.closed or take(self))
+
+
+@other("each end of a WebSocket is told as 1006", "the client closes")
+def always_1006(patch):
+    end = protocol_messages.Messages._end
+
+    def lost(self, closed, failed=False):
+        end(self, closed, failed)
+        self.closed = protocol_messages.LOST
+
+    patch(protocol_messages.Messages, "_end", lost)
+
+
+@other("a message to a closed WebSocket is passed over", "send on a closed WebSocket")
+def sends_to_nobody(patch):
+    patch(protocol_messages.Messages, "gone", False)
+    patch(protocol_messages.Messages, "text", nothing)
+
+
+@other("an application that fails closes as if it were done", "the application fails")
+def fails_well(patch):
+    close = protocol_messages.Messages.close
+    patch(protocol_messages.Messages, "close", lambda self, code, reason="": close(self, 1000))
+
+
+@other("a WebSocket's denial ends with its status", "a denial response")
+def bare_denial(patch):
+    deny = asgi_websocket.WebSocketExchange._deny
+
+    async def bare(self, message):
+        await deny(self, {**message, "body": b""} if "body" in message else message)
+
+    patch(asgi_websocket.WebSocketExchange, "_deny", bare)
+
+
+@other("a WebSocket is cut when the server stops", "the server stops")
+def says_nothing(patch):
+    patch(protocol_websocket.WebSocketWire, "ask_to_leave", lambda self, last_word: self.abort())
+
+
+@other("nobody asks whether a silent client is there", "a silent client is asked")
+def never_asks(patch):
+    patch(protocol_messages.Messages, "overdue", nothing)
+
+
+@other("a client that answers pings is cut off", "who answers pings may be silent")
+def hears_no_pong(patch):
+    overdue = protocol_messages.Messages.overdue
+
+    def deaf(self):
+        self.heard = False
+        overdue(self)
+
+    patch(protocol_messages.Messages, "overdue", deaf)
+
 
 # ---------------------------------------------------------------- what we had ourselves
 
@@ -513,7 +621,7 @@ def test_the_case_finds_the_bug(each):
 
 def test_the_published_bugs_are_all_here():
     """Three of lifespan, eleven of requests (some of them two), three of adapters."""
-    assert len(PUBLISHED) == 17
+    assert len(PUBLISHED) == 18
     assert len({each.bug for each in [*PUBLISHED, *OTHERS]}) == len(PUBLISHED) + len(OTHERS)
 
 

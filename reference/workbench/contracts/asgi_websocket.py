@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 from . import case
@@ -731,13 +732,14 @@ def the_server_stops(server: Any) -> None:
         last.append(await receive())
 
     app = accepting(view)
-    with server.serve(app) as address:
-        wire = Wire(address, getattr(server, "patience", PATIENCE))
-        talk = Talk(wire)
-        talk.begin(handshake())
-        answer = ThreadPoolExecutor().submit(goodbye, talk)
-    got = answer.result()
-    wire.close()
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor())
+        with server.serve(app) as address:
+            wire = stack.enter_context(Wire(address, getattr(server, "patience", PATIENCE)))
+            talk = Talk(wire)
+            talk.begin(handshake())
+            answer = pool.submit(goodbye, talk)
+        got = answer.result()
     same(got.opcode, CLOSE, "what a server that stops says")
     expect(got.code in (1001, 1012), f"the close code is {got.code}")
     same(last[0]["type"], "websocket.disconnect", "what the application hears")

@@ -12,7 +12,15 @@ from typing import Any
 from unittest import mock
 from urllib.parse import quote
 
-from handmade import asgi, asgi_messages, asgi_scope, async_wire, lifespan, protocol, protocol_choice
+from handmade import (
+    asgi,
+    asgi_messages,
+    asgi_scope,
+    async_wire,
+    lifespan,
+    protocol,
+    protocol_choice,
+)
 from handmade.events import End
 from workbench.contracts.wire import request
 
