@@ -41,12 +41,13 @@ class Inflater:
 
     FINALS = 64  # final blocks in one message: each costs a new stream, and a copy of the rest
 
-    __slots__ = ("_bits", "_finals", "_stream", "_takeover")
+    __slots__ = ("_bits", "_finals", "_inside", "_stream", "_takeover")
 
     def __init__(self, bits: int, *, takeover: bool) -> None:
         self._bits = -max(bits, 9)  # old zlibs that are asked for 8 use 9, and do not say so
         self._takeover = takeover
         self._stream = zlib.decompressobj(self._bits)
+        self._inside = False  # something has come since the last message, or final block
         self._finals = 0
 
     def add(self, piece: bytes, room: int) -> bytes:
@@ -56,7 +57,8 @@ class Inflater:
         1009 for it, and 1007 for what was not compressed so.
         """
         found = []
-        while True:
+        while piece:
+            self._inside = True
             try:
                 data = self._stream.decompress(piece, room + 1)
             except zlib.error:
@@ -65,9 +67,8 @@ class Inflater:
             room -= len(data)
             if room < 0:
                 raise WebSocketError(1009, "a message inflates beyond our limit (RFC 6455 §10.4)")
-            if not self._stream.eof:
-                return b"".join(found)
-            piece = self._restart()
+            piece = self._restart() if self._stream.eof else b""
+        return b"".join(found)
 
     def _restart(self) -> bytes:
         """Go on behind a final block (RFC 7692 §7.2.3.4); return what has come behind it.
@@ -79,12 +80,18 @@ class Inflater:
             raise WebSocketError(1009, "a message has too many final blocks (RFC 7692 §7.2.3.4)")
         rest = self._stream.unused_data
         self._stream = zlib.decompressobj(self._bits)
+        self._inside = False
         return rest
 
     def finish(self, room: int) -> bytes:
-        """Put back the four bytes that end a message; return what they bring."""
-        data = self.add(TAIL, room)
+        """Put back the four bytes that end a message; return what they bring.
+
+        They complete a block of no bytes, which the sender has begun.  Where it has sent nothing,
+        or nothing behind a final block, none is begun, and they would begin one of 65,280 bytes.
+        """
+        data = self.add(TAIL, room) if self._inside else b""
         self._finals = 0
+        self._inside = False
         if not self._takeover:
             self._stream = zlib.decompressobj(self._bits)
         return data

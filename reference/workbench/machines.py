@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from handmade.http1_states import READING, WRITING, Reading, Writing
+from handmade.websocket_states import Receiving
 from workbench.picture import BLUE, GREY, ORANGE, Picture, sheet
 from workbench.tracing import trace
 
@@ -29,6 +30,7 @@ Also = Mapping[tuple[Any, str], Any]
 ALSO: dict[type[Enum], Also] = {
     Reading: {(Reading.DONE, "next request"): Reading.HEAD, (None, "PeerError"): Reading.FAILED},
     Writing: {(Writing.DONE, "next request"): Writing.IDLE},
+    Receiving: {(None, "WebSocketError"): Receiving.FAILED},
 }
 PALE_ORANGE = "#FBEBCB"
 BOX_WIDTH, BOX_HEIGHT = 1.16, 0.44  # inches
