@@ -33,7 +33,12 @@ from handmade.websocket import (
 )
 from handmade.websocket_deflate import Agreed, DeflateSettings, Offer, negotiate, read_offers
 from handmade.websocket_frames import BLOCK, CLOSE_CODES, SHORT, frame, read_header, unmask
-from handmade.websocket_handshake import HandshakeError, read_handshake
+from handmade.websocket_handshake import (
+    Handshake,
+    HandshakeError,
+    accept_fields,
+    read_handshake,
+)
 from handmade.websocket_receiving import STEP
 from handmade.websocket_states import RECEIVING, SENDING, Part, Receiving, Sending
 from handmade.websocket_zlib import Inflater, streams
@@ -316,7 +321,7 @@ def test_the_tables_can_be_drawn(table: dict[tuple[Any, Any], Any]) -> None:
 
 
 def test_it_is_closed_when_both_have_closed() -> None:
-    """RFC 6455 §7.1.4: the order does not matter."""
+    """RFC 6455 §7.1.1: then the server ends the connection; who was first does not matter."""
     for first in ("ours", "theirs"):
         connection = Connection()
         for side in ("ours", "theirs") if first == "ours" else ("theirs", "ours"):
@@ -624,6 +629,23 @@ def test_a_compressed_message_may_use_all_of_its_room() -> None:
 
 
 # ---------------------------------------------------------------- the handshake
+
+
+def test_a_stream_of_http2_has_no_key() -> None:
+    """RFC 8441 §5: no Upgrade, no Connection, no key and no answer to it; all else is as it was."""
+    ours = [b"host", b"upgrade", b"connection", b"sec-websocket-key"]
+    more = (
+        (b"sec-websocket-protocol", b"chat"),
+        (b"sec-websocket-extensions", b"permessage-deflate"),
+    )
+    handshake = read_handshake(request_of(*more, without=ours, method=b"CONNECT", version=b"2"))
+    assert handshake == Handshake(b"", ("chat",), (Offer(),))
+    assert accept_fields(handshake, "chat", [(b"X", b"1")], Agreed()) == [
+        (b"Sec-WebSocket-Protocol", b"chat"),
+        (b"Sec-WebSocket-Extensions", b"permessage-deflate"),
+        (b"X", b"1"),
+    ]
+    assert accept_fields(handshake, None, (), None) == []
 
 
 def test_a_handshake_error_is_the_peer_s() -> None:

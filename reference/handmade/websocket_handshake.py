@@ -1,4 +1,4 @@
-"""The opening handshake (RFC 6455 §4.2): a request that would become a WebSocket, and its answer.
+"""The opening handshake (RFC 6455 §4.2.1): a request that would become a WebSocket, and its answer.
 
 A Request comes in, the fields of a 101 go out, or an error with the status that the client gets.
 Frames are not known here, nor who accepts.
@@ -96,7 +96,7 @@ def _tokens(fields: Fields, wanted: bytes) -> list[bytes]:
 
 
 def _only(fields: Fields, wanted: bytes) -> bytes:
-    """Return the value of a field that must be there, and once (RFC 6455 §11.3)."""
+    """Return the value of a field that must be there, and once (RFC 6455 §4.2.1)."""
     values = _values(fields, wanted)
     if len(values) != 1:
         raise HandshakeError(400, f"there must be one {wanted.decode()} (RFC 6455 §4.2.1)")
