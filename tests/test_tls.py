@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -35,8 +36,10 @@ from tls_clients import (
 
 from handmade import async_shell, blocking
 from handmade.events import Limits
+from handmade.service import Timeouts
 from handmade.tls import PLAIN_HTTP, TlsError
 from handmade.tls_socket import PIECE, TlsSocket
+from handmade.wire import Wire as ServersWire
 from workbench.certificates import certificate
 from workbench.contracts.wire import Wire
 from workbench.running import running
@@ -507,6 +510,23 @@ def test_a_slow_reader_costs_bounded_memory(shell):
 
 
 @each_shell
+def test_a_slow_reader_that_reads_is_not_cut(shell, often):
+    """It earns its time by what the network takes, not by whole pieces of plaintext."""
+    limits = replace(impatient(shell), write=1.0, slowest=5000)
+    context = CERTIFICATE.context()
+    with serving(shell, timeouts=limits) as address, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        sock.connect(address)
+        with context.wrap_socket(sock, server_hostname="localhost") as client:
+            client.sendall(get("/stream?60", "Connection: close"))
+            came, pause = 0, threading.Event()
+            while data := client.recv(8192):
+                came += len(data)
+                pause.wait(0.004)
+    assert came > 60 * len(BLOCK)
+
+
+@each_shell
 def test_a_reader_that_never_reads_is_cut(shell, often):
     with (
         serving(shell, timeouts=impatient(shell)) as address,
@@ -796,18 +816,17 @@ def test_the_handshake_goes_on_when_the_network_takes_its_bytes():
                 ours.send(b"x" * 1000)
             except BlockingIOError:
                 break
-        sock = TlsSocket(ours, tls())
+        server = ServersWire(TlsSocket(ours, tls()), Timeouts())
         bio = Bio()
+        assert not server.wants_write
         theirs.sendall(bio.shake()[0])
-        with pytest.raises(BlockingIOError):
-            sock.recv(65536)
-        assert sock.wants_write
+        assert server.take() is None
+        assert server.wants_write  # this is what the selector looks at
         theirs.setblocking(False)
         came = bytearray()
-        while sock.wants_write:
+        while server.wants_write:
             came += theirs.recv(65536)
-            with pytest.raises(BlockingIOError):
-                sock.recv(65536)
+            assert server.take() is None
         came += theirs.recv(65536)
         assert bio.shake(bytes(came.lstrip(b"x")))[1]
 
@@ -825,6 +844,8 @@ def test_send_reports_what_has_left_entirely():
                 sent = 0
             assert sent % PIECE == 0 or not rest
             # What has gone to the network is what was reported and what ``held`` has lost.
+            # We have read, so it has taken some, also where nothing could be reported.
+            assert sent + held - pair.socket.held > 0
             taken += sent + held - pair.socket.held
             came += pair.bio.decrypt(pair.theirs.recv(65536))
             assert len(pair.socket._out) < PIECE + 1000
@@ -832,6 +853,25 @@ def test_send_reports_what_has_left_entirely():
             came += pair.bio.decrypt(pair.theirs.recv(65536))
         assert came == data
         assert taken == len(data)
+
+
+def test_who_takes_a_part_of_a_piece_has_earned_its_time():
+    """A reader that needs more than our patience for one piece is slow, and does read."""
+    data = os.urandom(2 * PIECE)
+    with Pair() as pair:
+        server = ServersWire(pair.socket, Timeouts(write=0.5, slowest=5000))
+        came, pause = bytearray(), threading.Event()
+
+        def read_slowly():
+            while len(came) < len(data):
+                came.extend(pair.bio.decrypt(pair.theirs.recv(2048)))
+                pause.wait(0.02)
+
+        reader = threading.Thread(target=read_slowly)
+        reader.start()
+        server.transmit(data)
+        reader.join(PATIENCE)
+        assert came == data
 
 
 def test_a_goodbye_waits_for_its_turn():
