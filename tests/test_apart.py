@@ -384,7 +384,7 @@ def test_the_kernel_lives_on():
 
     cells = [nbformat.v4.new_code_cell(source) for source in (KERNEL, "print('alive')")]
     config = Config(KernelManager={"transport_encryption": "auto"})
-    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=60, config=config)
+    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, config=config)
     done = client.execute(env={**os.environ, "PYTHONPATH": str(ROOT / "reference")})
     said, alive = ("".join(output.get("text", "") for output in c.outputs) for c in done.cells)
     assert "line 8 of the cell, in explode: re.match" in said

@@ -540,6 +540,7 @@ def test_the_solution_is_highlighted_in_a_notebook(remembered):
     progress.mark("exercise", "half-close")
     page = solution("half-close")._repr_html_()
     assert 'href="../solutions/ch01_half_close.py"' in page
+    assert "│" not in page
     assert '<span style="background-color: #ffffcc">' in page, "what was to be written is marked"
     assert '<span style="color:' in page or 'style="color' in page
 
@@ -572,9 +573,9 @@ def test_the_table_of_progress(remembered, tmp_path, capsys, monkeypatch):
     hint("two-clients")
     hint("two-clients")
     progress.mark("prediction", "01-eof", "a")
-    began = time.monotonic()
+    began = time.process_time()
     code, lines = lines_of(capsys, "progress", "--folder", str(tmp_path))
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert (code, lines[0]) == (0, f"2 of {len(CATALOGUE)} solved")
     row = next(line for line in lines if line.startswith("01 "))
     count = sum(key.startswith("01-") for key in predict.keys())  # noqa: SIM118  # a function

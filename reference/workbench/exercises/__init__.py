@@ -1,7 +1,9 @@
 """Exercises that check themselves: ``check("split-reads")``, ``hint("split-reads")``.
 
 A learner's file, or an object from a notebook's cell, comes in; a report comes out that names each
-point, what failed, and why. Nothing that the learner's code does ends the kernel.
+point, what failed, and why. Nothing that the learner's code does ends the kernel. ``solution`` is
+for whoever has passed or asks twice, ``progress`` the table of what is done; `watch` has the same
+in a terminal, and `memory` tells what is remembered for all of them.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Solution(Note):
     written: tuple[int, ...] = ()
 
     def _repr_html_(self) -> str:
-        # A coloured ground stands for the bar.
-        head = Note(self.lines[:1])._repr_html_()
+        ground: Line = (0, "plain", "On a coloured ground stands what was yours to write.")
+        head = Note((self.lines[0], ground))._repr_html_()
         file = f"solutions/{self.file}"
         return head + excerpt_html(file, file, self.source, self.written)
 
@@ -44,13 +44,15 @@ def solution(exercise: Exercise) -> Note:
         return report.trouble(_not_yet(exercise))
     source, written = lay_out(path.read_text(encoding="utf-8"))
     bars = [BAR if number in written else NO_BAR for number in range(1, source.count("\n") + 2)]
-    title = f"A solution of {exercise.name}; yours is in exercises/{exercise.file}. "
-    title += f"{BAR.strip()} marks what was yours to write."
+    title = f"A solution of {exercise.name}; yours is in exercises/{exercise.file}."
+    marks: Line = (0, "plain", f"{BAR.strip()} marks what was yours to write.")
     code: list[Line] = [
         (0, "code", (bar + line).rstrip())
         for bar, line in zip(bars, source.splitlines(), strict=True)
     ]
-    return Solution(((0, "head", title), *code), exercise.file, source, written)
+    return Solution(
+        ((0, "head", title), marks, (0, "plain", ""), *code), exercise.file, source, written
+    )
 
 
 def _not_yet(exercise: Exercise) -> str:
