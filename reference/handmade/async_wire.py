@@ -191,7 +191,8 @@ class AsyncWire:
             return
         self.deadline = time.monotonic() + self.timeouts.linger
         self.read_on()
-        self.transport.write_eof()
+        with suppress(OSError):  # it has left meanwhile: asyncio is told so in the next turn
+            self.transport.write_eof()
 
     def abort(self) -> None:
         """Cut the connection with a reset, so that nobody takes half a response for a whole one."""

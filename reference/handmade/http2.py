@@ -22,7 +22,7 @@ h2 knows the states of streams and counts the windows.  ``http2_frames`` stands 
 from __future__ import annotations
 
 from .events import Data, End, Informational, Limits, OurError, Outgoing, Response
-from .http2_events import PREFACE, Code, Http2Limits
+from .http2_events import PREFACE, Code, Http2Limits, Nuisance
 from .http2_fields import response_fields
 from .http2_library import NO_LIMIT
 from .http2_reading import Reader
@@ -31,6 +31,7 @@ from .http2_stream import Stream
 
 __all__ = ["PREFACE", "Connection"]
 
+UPDATES = 3  # of windows that a client may send for a piece: its stream's, the connection's
 ALL = 1 << 62  # bytes: as much as there is
 
 
@@ -114,6 +115,7 @@ class Connection(Reader):
             data = queue.take(most)
             sent = len(data)
             self.streams[stream_id].sent += sent
+            self._frames.earn(Nuisance.OTHER, UPDATES)
             last = queue.is_last
             h2.send_data(stream_id, data, last)
             if last:

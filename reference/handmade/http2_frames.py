@@ -193,6 +193,11 @@ class FrameReader:
         if self._left[what] < 0:
             raise ConnectionFailed(Code.ENHANCE_YOUR_CALM, f"too many {what.value}")
 
+    def earn(self, what: Nuisance, number: int) -> None:
+        """Put some back: what the client does answers what we did."""
+        most, _ = self.http2.allowance[what]
+        self._left[what] = min(most, self._left[what] + number)
+
     def refill(self, seconds: float) -> None:
         """Let time go by: the allowance grows again, up to what it was."""
         for what, (most, rate) in self.http2.allowance.items():
