@@ -3,9 +3,10 @@
 Exhibit 33 is our ASGI server with one bug: it makes ``raw_path`` anew from the decoded path. Its
 card, and what it says to a packet of yours:
 
+    from workbench.exercises.exhibits import asgi_mirror
     from workbench.gauntlet import museum
     print(museum.exhibit(33).symptom)
-    with museum.served(museum.exhibit(33)) as server:
+    with museum.served(museum.exhibit(33), app=asgi_mirror) as server:
         print(server.talk(packet()))
 
 Write ``packet()``. It returns the bytes of one request that our server answers with 200. In the

@@ -8,8 +8,8 @@ times a second for something small, waits for all of them.
 wait at most half as long as with `OnTheLoop` in the same run. However many ask, at most `WORKERS`
 reports are made at a time, by workers that are started once and are gone when the lifespan ends.
 
-A worker process imports what it runs: give it `burn`, not a function of this file, and start it by
-`spawn`, for a fork of a program with threads may hang.
+A worker process imports what it runs: give it `burn`, not a function of this file. Start it by
+`spawn`, and not by a fork: that of a program with threads may hang.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 `blocking(url)` is a WSGI application. Its page asks the upstream at `url` twice, for the weather
 and for the news, and each question takes a while. `make_app(url)` returns an ASGI application that
 gives the same answers: the page at /, 404 for every other path, 502 when the upstream is not there.
+For the scope of a lifespan take part in it, or raise: then the server knows that you do not.
 
 Under eight clients at once it must be at least 2.5 times as fast as `blocking` on two threads, and
 one page alone must take at most 0.75 of the time: the two questions need not wait for each other.

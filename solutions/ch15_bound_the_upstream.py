@@ -2,7 +2,7 @@
 
 `Bounded(ask, most)` stands in front of a coroutine function `ask(path)`, which asks a slow upstream
 and returns its answer, or raises. `await bounded(path)` does the same, but at most `most` questions
-are under way at a time; who comes then waits for a place.
+are under way at a time; who comes then waits for a place, and burns no processor.
 
 As many as are allowed shall be under way: twelve questions at most four at a time must be at least
 2.5 times as fast as one after the other. A question that fails, or whose asker is cancelled, gives

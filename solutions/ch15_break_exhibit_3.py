@@ -3,9 +3,10 @@
 Exhibit 3 is our server with one bug that tutorials have: some fields of a request never reach the
 application. Its card, and what it says to a packet of yours:
 
+    from workbench.exercises.exhibits import wsgi_mirror
     from workbench.gauntlet import museum
     print(museum.exhibit(3).symptom)
-    with museum.served(museum.exhibit(3)) as server:
+    with museum.served(museum.exhibit(3), app=wsgi_mirror) as server:
         print(server.talk(packet()))
 
 Write ``packet()``. It returns the bytes of one request. Our server as it is answers it with 200;

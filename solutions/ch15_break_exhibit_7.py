@@ -3,9 +3,10 @@
 Exhibit 7 is our server with one bug: where a request has a Content-Length, it takes all that one
 ``recv`` gave for the body. Its card, and what it says to a packet of yours:
 
+    from workbench.exercises.exhibits import wsgi_mirror
     from workbench.gauntlet import museum
     print(museum.exhibit(7).symptom)
-    with museum.served(museum.exhibit(7)) as server:
+    with museum.served(museum.exhibit(7), app=wsgi_mirror) as server:
         print(server.talk(packet()))
 
 Write ``packet()``. It returns bytes that our server answers with two times 200. The exhibit answers

@@ -14,6 +14,8 @@ from typing import Any
 
 from .gateway import logger
 
+MOST_FRAMES = 12  # the last calls: a library that waits may stand deep below the line that asked it
+
 
 class Watchdog:
     """Log a warning, with the stack, when the loop of this thread is held for ``seconds``.
@@ -54,5 +56,5 @@ class Watchdog:
     def _tell(self, held: float) -> None:
         """Log where the thread of the loop stands."""
         frame = sys._current_frames().get(self._thread)
-        stack = "".join(traceback.format_stack(frame)[-6:]) if frame else ""
+        stack = "".join(traceback.format_stack(frame)[-MOST_FRAMES:]) if frame else ""
         logger.warning("the event loop has been held for %.2f s, here:\n%s", held, stack.rstrip())

@@ -1,4 +1,4 @@
-# trips: askers who leave
+# trips: askers who leave the line
 import asyncio
 
 

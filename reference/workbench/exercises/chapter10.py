@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from handmade.aio import Asyncio
@@ -17,8 +17,8 @@ from workbench.contracts import Broken, find
 from workbench.contracts.adapters import LearnersShell
 from workbench.contracts.probes import Moment
 from workbench.contracts.wire import Wire, request
-from workbench.exercises.coroutines import awaitable, kind, within
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.coroutines import Steps, awaitable, kind, taken_note_of, within
+from workbench.exercises.model import Exercise, Point, Slip
 from workbench.exercises.serving import PATIENCE, application, serving
 from workbench.exercises.talking import same
 
@@ -72,6 +72,8 @@ def one_leaves(make_app: Any) -> None:
         wires = [server.connect().send(request()) for _ in range(2)]
         for wire in wires:
             wire.until(b"line 0\n", "the first line of a stream")
+        if len(readers) != 2:  # then nobody can see whose place is given back
+            raise Slip("the number of readers while two are reading", got=len(readers), wanted=2)
         wires[0].reset()
         falls_to(lambda: len(readers), 1, "after one of two has left")
 
@@ -326,6 +328,7 @@ OPEN_AND_CLOSE = Exercise(
 # --- find-the-blocking-call -------------------------------------------------------------------
 
 BLOCKED = 0.15  # seconds
+SEEN = 0.6  # of it: what a heart must see at least of a loop that is held
 
 
 def made(catalogue: Any) -> Any:
@@ -341,21 +344,27 @@ async def holds() -> None:
     threading.Event().wait(BLOCKED)
 
 
-async def measured(catalogue: Any, work: Coroutine[Any, Any, Any]) -> float:
-    """Return what the learner's ``lag`` says of a coroutine."""
+async def measured(catalogue: Any, work: Coroutine[Any, Any, Any]) -> tuple[float, int]:
+    """Return what the learner's ``lag`` says of a coroutine, and how many tasks it has left."""
+
+    async def asked() -> tuple[Any, int]:
+        before = asyncio.all_tasks()
+        found = await awaitable(made(catalogue).lag(work), "lag()")
+        return found, len(asyncio.all_tasks() - before)  # in this turn: nobody has run since
+
     try:
-        found: Any = await within(3.0, made(catalogue).lag(work), "the end of lag()")
+        found, left = await within(3.0, asked(), "the end of lag()")
     finally:
         work.close()  # it may never have been awaited: that is told otherwise
     if not isinstance(found, int | float):
         raise Broken("lag() returns a number of seconds", got=found)
-    return float(found)
+    return float(found), left
 
 
 async def heart_is_late(catalogue: Any) -> None:
     """The work holds the loop for a while."""
-    late = await measured(catalogue, holds())
-    if not 0.6 * BLOCKED < late < BLOCKED + 1.0:
+    late, _ = await measured(catalogue, holds())
+    if not SEEN * BLOCKED < late < BLOCKED + 1.0:
         raise Broken(
             f"the loop was held for {BLOCKED} s, and lag() says {late:.3f}",
             got=late,
@@ -365,13 +374,17 @@ async def heart_is_late(catalogue: Any) -> None:
 
 async def heart_is_free(catalogue: Any) -> None:
     """The work awaits; and the heart has ended with it."""
-    held = await measured(catalogue, holds())
+    held, _ = await measured(catalogue, holds())
+    if held < SEEN * BLOCKED:
+        raise Slip(
+            f"for work that holds the loop for {BLOCKED} s lag() says {held:.3f}, so what it says "
+            "of work that awaits tells nothing: the point above comes first"
+        )
     for _ in range(3):  # somebody else may have taken the processor from us
-        free = await measured(catalogue, asyncio.sleep(BLOCKED))
-        left = asyncio.all_tasks() - {asyncio.current_task()}
+        free, left = await measured(catalogue, asyncio.sleep(BLOCKED))
         if left:
-            raise Broken("the heart still beats when lag() has returned")
-        if free < 0.6 * held:
+            raise Broken("the heart has not ended when lag() returns")
+        if free < SEEN * held:
             return
     raise Broken(
         f"for work that awaits lag() says {free:.3f} s, for work that holds the loop {held:.3f}"
@@ -430,7 +443,8 @@ FIND_THE_BLOCKING_CALL = Exercise(
             "a heart that is free",
             heart_is_free,
             "counting the 10 ms of sleep as lateness, or the time of the whole work, or leaving "
-            "the heart behind. cancel() asks a task to end; await it, too.",
+            "the heart behind. cancel() only asks a task to end: it ends in a turn of its own, so "
+            "wait for that, by asyncio.wait([task]).",
         ),
         Point(
             "four at once",
@@ -441,9 +455,21 @@ FIND_THE_BLOCKING_CALL = Exercise(
         ),
     ),
     hints=(
-        "How late is a beat that wanted to come while the loop was held? When does it come?",
-        "lag: create_task(heart()), await asyncio.sleep(0), await work, one more beat, cancel. "
-        "Then measure four small coroutines, one for each call of the library.",
+        """
+        How late is a beat that wanted to come while the loop was held? When does it come?
+
+        To call your own code, in a cell:
+
+            %run ../exercises/ch10_find_the_blocking_call.py
+
+            async def part():
+                library.normalise("Sockets")
+
+            await Catalogue().lag(part())
+        """,
+        "lag: create_task(heart()), await asyncio.sleep(0), await work, one more beat, cancel, and "
+        "wait for the heart's end. Then measure four small coroutines, one for each call of the "
+        "library.",
         """
         The call is shelf_of. The mend:
 
@@ -473,12 +499,6 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def looked_at(task: asyncio.Task[None]) -> None:
-    """Take note of how a task ended: asyncio would complain that nobody has."""
-    if not task.cancelled():
-        task.exception()
-
-
 def outlet_of(kind_: Any) -> Any:
     """Return a learner's outlet."""
     outlet = kind_()
@@ -494,7 +514,7 @@ async def waiting(outlet: Any, number: int = 1) -> list[asyncio.Task[None]]:
 
     tasks = [asyncio.create_task(wait()) for _ in range(number)]
     for task in tasks:
-        task.add_done_callback(looked_at)
+        task.add_done_callback(taken_note_of)
     await turns()
     return tasks
 
@@ -529,25 +549,6 @@ async def three_wait(kind_: Any) -> None:
     same(await ended(await waiting(outlet)), 0, "how many went on after a second pause()")
 
 
-class Steps:
-    """Await a coroutine, and count how often it has to be run for that."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self.count = 0
-        self._coroutine = coroutine
-
-    def __await__(self) -> Generator[Any, None, None]:
-        """Be awaited."""
-        inner = self._coroutine.__await__()
-        while True:
-            self.count += 1
-            try:
-                waits_for = next(inner)
-            except StopIteration:
-                return
-            yield waits_for
-
-
 async def costs_nothing(kind_: Any) -> None:
     """A third of a second without room."""
     outlet = outlet_of(kind_)
@@ -558,13 +559,15 @@ async def costs_nothing(kind_: Any) -> None:
         await steps
 
     task = asyncio.create_task(wait())
-    task.add_done_callback(looked_at)
+    task.add_done_callback(taken_note_of)
     await asyncio.sleep(0.3)
     count = steps.count
     outlet.resume()
     await asyncio.wait([task], timeout=0.3)
     if count > 3:
-        raise Broken(f"somebody who waited for 0.3 s was woken {count} times meanwhile", wanted=1)
+        raise Broken(
+            f"somebody who waited for 0.3 s was woken {count} times meanwhile", got=count, wanted=1
+        )
 
 
 async def paused_again(kind_: Any) -> None:
@@ -610,6 +613,23 @@ async def gone_with_room(kind_: Any) -> None:
             "wait() must raise OSError when the connection is gone, with room too",
             got=repr(task.exception()),
         )
+
+
+async def gone_then_paused(kind_: Any) -> None:
+    """The connection is lost, and in the same turn there is no room."""
+    outlet = outlet_of(kind_)
+    outlet.pause()
+    tasks = await waiting(outlet)
+    outlet.lost()
+    outlet.pause()
+    tasks += await waiting(outlet)
+    for task, who in zip(tasks, ("who waited", "who came later"), strict=True):
+        if not task.done():
+            raise Broken(f"somebody {who} still waits: lost() and pause() came in one turn")
+        if not isinstance(task.exception(), OSError):
+            raise Broken(
+                f"wait() must raise OSError for somebody {who}", got=repr(task.exception())
+            )
 
 
 def shell_with(kind_: Any) -> type[Asyncio]:
@@ -716,6 +736,14 @@ SEND_THAT_WAITS = Exercise(
             gone_with_room,
             "looking whether the client is gone only while there is no room. Our `drain` may do "
             "so, because `send` has looked before it; wait() has nobody who looks for it.",
+            "ASGI HTTP 2.5, Disconnected Client",
+        ),
+        Point(
+            "gone, then paused",
+            gone_then_paused,
+            "waiting for room alone, and asking only afterwards who is there. pause() takes back "
+            "what lost() has set, so nobody comes to the question: the condition of the loop must "
+            "ask for both.",
             "ASGI HTTP 2.5, Disconnected Client",
         ),
         Point("80 MB that nobody reads", in_the_server),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import selectors
 import subprocess
 import sys
@@ -147,6 +148,19 @@ CGI_HEAD = Exercise(
             f"{CGI} §6.2.1",
         ),
         Point(
+            "a byte beyond ASCII",
+            reads(
+                b"Content-Type: text/plain\nX-From: Z\xfcrich, \xe2\x82\xac\n\nyes",
+                "200 OK",
+                TEXT,
+                ("X-From", "Z\xfcrich, \xe2\x82\xac"),
+                body=b"yes",
+            ),
+            "decoding as ASCII, which knows half of the bytes, or UTF-8, which changes or refuses "
+            "some. WSGI's str carries bytes: latin-1 gives each of them one character, and back.",
+            "PEP 3333, A Note on String Types",
+        ),
+        Point(
             "a colon in the value",
             reads(
                 b"Status: 303 See Other\nLocation: http://board.example/posts\n\n",
@@ -283,11 +297,22 @@ def adapted(to_asgi3: Any, app: Any) -> Any:
         if asyncio.iscoroutine(single):
             single.close()
         raise Broken(f"to_asgi3 returns an application; yours returned {got}: is it a plain `def`?")
+    if single is app and len(inspect.signature(app).parameters) == 1:
+        raise Slip(
+            "to_asgi3 gave back an application of ASGI 2 as it was: it takes scope alone, and a "
+            "server of ASGI 3 calls it with scope, receive and send"
+        )
 
     async def called(scope: Any, receive: Any, send: Any) -> None:
         call = single(scope, receive, send)
         what = "your application, called with scope, receive and send,"
-        await within(PROMPT, awaitable(call, what), "the end of your application")
+        came = await within(PROMPT, awaitable(call, what), "the end of your application")
+        if asyncio.iscoroutine(came):
+            came.close()
+            raise Slip(
+                "your application has made a coroutine, and gave it back in place of awaiting it: "
+                "a call of an `async def` alone runs none of it"
+            )
 
     return called
 
@@ -317,7 +342,7 @@ def serves(app: Any, words: bytes) -> Any:
 def an_instance_each(to_asgi3: Any) -> None:
     """Two requests must not meet in one ``self``."""
     Remembering.made = 0
-    with serving(adapted(to_asgi3, Remembering), lifespan="off") as server:
+    with none_forgotten(), serving(adapted(to_asgi3, Remembering), lifespan="off") as server:
         for path in ("/one", "/two"):
             same(got(server, path), path.encode(), f"what the instance for {path} remembers")
     same(Remembering.made, 2, "the number of instances after two requests")
@@ -361,6 +386,23 @@ async def errors_come_out(to_asgi3: Any) -> None:
         raise Broken(f"{kind.__name__} was raised in the application, and did not come out")
 
 
+async def its_own_type_error(to_asgi3: Any) -> None:
+    """An application of ASGI 2 whose first call raises what a wrong call raises."""
+    said = "on purpose, in the first call"
+
+    class Unmade:
+        def __init__(self, scope: Any) -> None:
+            raise TypeError(said)
+
+    single = adapted(to_asgi3, Unmade)
+    came = None
+    try:
+        await within(PATIENCE, single(SCOPE, None, None), "the end of your application")
+    except TypeError as error:
+        came = str(error)
+    same(came, said, "the TypeError that came out, of an application that raises one itself")
+
+
 ASGI2_TO_ASGI3 = Exercise(
     name="asgi2-to-asgi3",
     chapter=11,
@@ -389,6 +431,13 @@ ASGI2_TO_ASGI3 = Exercise(
             errors_come_out,
             "catching what the application raises. A server learns from an exception that lifespan "
             "is not known, and answers 500 for it: both are lost.",
+            "ASGI Specification 3.0, Error Handling",
+        ),
+        Point(
+            "a TypeError of its own",
+            its_own_type_error,
+            "trying one way to call, and the other way after a TypeError. It may come from inside "
+            "of the application; then the second call hides what really happened.",
             "ASGI Specification 3.0, Error Handling",
         ),
         Point(
@@ -733,7 +782,8 @@ CHANNEL_LAYER = Exercise(
             cancelled,
             "handing a message to a reader that waits, through its future. If the reader is "
             "cancelled before it runs, the message is gone with it. Leave the message in the queue "
-            "and only wake the reader: it takes the message when it runs.",
+            "and only wake the reader: it takes the message when it runs. Or a task with a `get` "
+            "of asyncio.Queue for each channel, that is cancelled when it has a message already.",
         ),
         Point(
             "the others wait on",

@@ -101,9 +101,18 @@ def shows(number: int) -> Callable[[Any], None]:
     return run
 
 
+def served_by_both(number: int, packet: Any) -> tuple[list[Answer], list[Answer]]:
+    """Return what our server says and what the exhibit says; raise Slip where ours refuses."""
+    right, wrong = (answers(number, packet, broken=broken) for broken in (False, True))
+    if not right or right[0].status != 200:
+        said = f"answers {right[0].status}" if right else "does not answer"
+        raise Slip(f"our server {said}, so nothing can be compared: the first point comes first")
+    return right, wrong
+
+
 def loses_a_field(packet: Any) -> None:
     """Demand that the exhibit's application runs, and is given fewer fields."""
-    right, wrong = (answers(3, packet, broken=broken) for broken in (False, True))
+    right, wrong = served_by_both(3, packet)
     if [answer.status for answer in wrong] != [200]:
         raise Broken("the exhibit's application did not run", sent=given(packet), got=shown(wrong))
     lost = set(right[0].body.splitlines()) - set(wrong[0].body.splitlines())
@@ -122,9 +131,11 @@ def swallows(packet: Any) -> None:
 
 def same_path(packet: Any) -> None:
     """Demand that both give one path, and two raw paths."""
-    right, wrong = (answers(33, packet, broken=broken) for broken in (False, True))
-    lines = [each[0].body.split(b"\nraw_path: ") for each in (right, wrong) if each]
-    if len(lines) != 2 or lines[0][0] != lines[1][0] or lines[0][1] == lines[1][1]:
+    right, wrong = served_by_both(33, packet)
+    ours, theirs = (
+        (each[0].body if each else b"").partition(b"\nraw_path: ") for each in (right, wrong)
+    )
+    if ours[0] != theirs[0] or ours[2] == theirs[2]:
         raise Broken("path should be one, and raw_path two", sent=given(packet),
                      got=shown(wrong), wanted=shown(right))  # fmt: skip
 
@@ -159,8 +170,12 @@ EXHIBIT_3 = Exercise(
         ),
     ),
     hints=(
-        "Let it tell you: show() the function fields_need_a_blank in "
-        "workbench.gauntlet.museum.wsgi_exhibits. Which lines does it keep?",
+        """
+        Let it tell you. Which lines does it keep?
+
+            from workbench.gauntlet.museum import wsgi_exhibits
+            show(wsgi_exhibits.fields_need_a_blank, lines=("def ", "patch("))
+        """,
         'field-line = field-name ":" OWS field-value OWS. OWS is optional white space: none at '
         "all is fine, and so is a tab.",
         """
@@ -193,7 +208,8 @@ EXHIBIT_7 = Exercise(
             "our server answers it with 200, twice",
             ours_answers(7, 2),
             "a length that counts too much or too little, or a second request that is not whole. "
-            "Count the bytes of the first body, and nothing else.",
+            "Count the bytes of the first body, and nothing else. Or a first request that says "
+            "`Connection: close`: then nobody reads a second one.",
             "RFC 9112 §6.3",
         ),
         Point(
@@ -252,8 +268,12 @@ EXHIBIT_33 = Exercise(
         Point("path is the same, raw_path is not", same_path),
     ),
     hints=(
-        "show() the function rebuilt_raw_path in workbench.gauntlet.museum.asgi_exhibits. It "
-        "decodes, and encodes again. For which paths is that a way back?",
+        """
+        It decodes, and encodes again. For which paths is that a way back?
+
+            from workbench.gauntlet.museum import asgi_exhibits
+            show(asgi_exhibits.rebuilt_raw_path, lines=("def ", "patch("))
+        """,
         "Some characters need no escape and may have one: %41 is A. One escape can be written in "
         "two ways: %c3 and %C3. And what was %2F is a slash afterwards.",
         """

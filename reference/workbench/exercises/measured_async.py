@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from logging.handlers import HTTPHandler
 from typing import Any
+from urllib.parse import urlsplit
 
 from workbench.contracts import Broken
 from workbench.contracts.wire import Answer, request
@@ -135,7 +138,8 @@ PORT_TO_ASYNC = Exercise(
             "no upstream",
             without_an_upstream,
             "an error that nobody catches becomes a 500: where the questions are awaited, "
-            "httpx.HTTPError comes out.",
+            "httpx.HTTPError comes out. (Out of a TaskGroup it comes in an ExceptionGroup: write "
+            "`except* httpx.HTTPError`, and answer behind it.)",
         ),
         Point(
             "one client for all pages",
@@ -206,7 +210,21 @@ def sells(mended: Any) -> None:
 def ported_shop(mended: Any, up: Strict) -> Iterator[Served]:
     """Serve a mended shop."""
     with serving(application(mended(up.url), "mended"), tolerant=True) as served:
-        yield served
+        try:
+            yield served
+        finally:
+            hush(up)
+
+
+def hush(up: Strict) -> None:
+    """Let handlers that log at an upstream say nothing of it when that is gone.
+
+    Somebody may listen to a queue with lines in it when a point has seen enough.
+    """
+    where = urlsplit(up.url).netloc
+    for handler in gc.get_objects():
+        if type(handler) is HTTPHandler and handler.host == where:
+            vars(handler)["handleError"] = lambda record: None
 
 
 def logs(mended: Any) -> None:
@@ -256,13 +274,16 @@ HIDDEN_WAIT = Exercise(
             sells_to_many,
             "mending a suspect. The hash takes a tenth of a millisecond, the lock is free again "
             "before anybody notices, and the price is awaited. Which call speaks to the network "
-            "without an await?",
+            "without an await? Or the right call in a thread, awaited: a handler takes one line at "
+            "a time, so eight sales still stand in line for its lock. A queue and one listener let "
+            "them go.",
             seconds=15.0,
         ),
     ),
     hints=(
         """
-        Slow, and idle: somebody waits without an await. Our server tells where. In a cell:
+        Slow, and idle: somebody waits without an await. Our server tells where; read its log from
+        the top, for the shop asks a library, and the library waits. In a cell:
 
             %run ../exercises/ch15_hidden_wait.py
             with upstream() as url, running(Shop(url), slow_callback=0.05) as server:
@@ -279,7 +300,9 @@ HIDDEN_WAIT = Exercise(
             shop.log.addHandler(logging.handlers.QueueHandler(lines))
             logging.handlers.QueueListener(lines, shop.handler).start()
 
-        (Or an async method that logs by `await asyncio.to_thread(...)`; then a sale waits for it.)
+        A sale puts its line into the queue and goes on. Awaiting `asyncio.to_thread(...)` in its
+        place does not suffice: the handler has a lock, and eight threads would stand in line for
+        it.
         """,
     ),
     afterwards="""
@@ -343,19 +366,53 @@ def calm_waits_less(make_app: Any) -> None:
         )  # fmt: skip
 
 
-def workers() -> set[int]:
-    """Return the ids of our worker processes, but for multiprocessing's own helper."""
-    import psutil  # type: ignore[import-untyped]  # published without types
+class Workers:
+    """The worker processes of this one: those that are there now, and all that were seen.
 
-    found = set()
-    for process in psutil.Process().children(recursive=True):
-        try:
-            words = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if "multiprocessing" in words and "resource_tracker" not in words:
-            found.add(process.pid)
-    return found
+    ``new`` have come since it was made, ``seen`` is all of them, ``forked`` those among them that
+    are copies of this process. Helpers of multiprocessing are no workers, nor are programs.
+    """
+
+    def __init__(self) -> None:
+        self.new: set[int] = set()
+        self.seen: set[int] = set()
+        self.forked: set[int] = set()
+        self._before: set[int] = set()
+        self.look()
+        self._before, self.new = self.new, set()
+        self.seen, self.forked = set(), set()
+
+    def look(self) -> int:
+        """Look who is there; return how many have come."""
+        import psutil  # type: ignore[import-untyped]  # published without types
+
+        self.new = set()
+        us = psutil.Process()
+        ours = us.cmdline()
+        for process in us.children(recursive=True):
+            try:
+                command, parent = process.cmdline(), process.ppid()
+            except psutil.Error:
+                continue
+            if process.pid in self._before:
+                continue
+            self.forked.discard(process.pid)
+            self.seen.discard(process.pid)  # what looked like a fork may have become a program
+            if command == ours:
+                self.forked.add(process.pid)
+            elif not _is_worker(command, parent == us.pid):
+                continue
+            self.new.add(process.pid)
+        self.seen |= self.new
+        return len(self.new)
+
+
+def _is_worker(command: list[str], is_our_child: bool) -> bool:
+    """Tell a worker by its command line: what multiprocessing has started, but for its helpers."""
+    words = " ".join(command)
+    if "multiprocessing" not in words or "resource_tracker" in words:
+        return False
+    return not ("forkserver" in words and is_our_child)  # it only forks those who work
 
 
 def burning() -> int:
@@ -380,39 +437,51 @@ def most_burning(work: Future[Any]) -> int:
 
 def few_and_kept(make_app: Any) -> None:
     """Eight reports at once: how many are made at a time, and by whom?"""
-    before = workers()
-    seen: set[int] = set()
-    most = 0
+    workers = Workers()
     with reporting(make_app()) as served, ThreadPoolExecutor() as others:
         work = others.submit(load, served.server, 8, 1.0, path="/report", drain=0.5, timeout=5.0)
         threads = others.submit(most_burning, work)  # not here: looking at processes is slow
         while not work.done():
-            now = workers() - before
-            seen |= now
-            most = max(most, len(now))
+            workers.look()
             time.sleep(0.02)
-        most = max(most, threads.result())
         answered(served.server, work.result(), "eight who want reports")
-    if len(seen) > MOST:
+    if (made := len(workers.seen)) > MOST:
         raise Broken(
-            f"eight clients who want reports made {len(seen)} worker processes: {MOST} are wanted, "
+            f"eight clients who want reports made {made} worker processes: {MOST} are wanted, "
             "started once"
         )
-    if most > MOST:
+    if (most := threads.result()) > MOST:
         raise Broken(f"{most} reports were made at a time, {MOST} at most are wanted")
+
+
+def not_forked(make_app: Any) -> None:
+    """No worker is a copy of this process."""
+    workers = Workers()
+    app = application(make_app(), "make_app")
+    with serving(app, tolerant=True) as served, ThreadPoolExecutor() as others:
+        work = others.submit(get, served, "/report", WARM)
+        while not work.done():
+            workers.look()
+            time.sleep(0.005)
+        parsed(work.result(), "a report")
+    if workers.forked:
+        raise Broken(
+            f"{len(workers.forked)} of {len(workers.seen)} workers are forks of the server, which "
+            "has threads: they may wait for ever for a lock that one of those held in that moment"
+        )
 
 
 def gone_at_the_end(make_app: Any) -> None:
     """No worker is left when the lifespan has ended."""
-    before = workers()
+    workers = Workers()
     app = make_app()  # we keep it: nobody shall end its workers by forgetting it
     with reporting(app):
         pass
     end = time.monotonic() + 2.0
-    while (left := workers() - before) and time.monotonic() < end:
+    while (left := workers.look()) and time.monotonic() < end:
         time.sleep(0.02)
     del app
-    same(len(left), 0, "worker processes that are left 2 s after the end of the lifespan")
+    same(left, 0, "worker processes that are left 2 s after the end of the lifespan")
 
 
 OFF_THE_LOOP = Exercise(
@@ -432,7 +501,8 @@ OFF_THE_LOOP = Exercise(
             "a calm client waits half as long",
             calm_waits_less,
             "computing in the loop's thread, behind an `await asyncio.sleep(0)` or in an `async "
-            "def`. Only another thread or another process is elsewhere.",
+            "def`. Only another thread or another process is elsewhere. Or `pool.submit(...)"
+            ".result()`, which waits there, in the loop's thread, for who computes elsewhere.",
         ),
         Point(
             "two at a time, by workers that stay",
@@ -440,6 +510,13 @@ OFF_THE_LOOP = Exercise(
             "asyncio.to_thread without a bound: its pool has more threads than you have cores, and "
             "all compute at once. Or a new pool for each request: starting a process takes longer "
             "than a report.",
+        ),
+        Point(
+            "by workers that are not forked",
+            not_forked,
+            "a pool without an `mp_context`, which forks, on Linux and before Python 3.14. A "
+            "fork copies the memory and one thread; the locks that the others held stay locked.",
+            "Python, multiprocessing, Contexts and start methods",
         ),
         Point(
             "gone at the end",

@@ -13,8 +13,9 @@ from workbench.contracts import Broken
 from workbench.load import LoadResult, load
 from workbench.running import Server
 
-TRIES = 4
-HOPELESS = 0.6  # of the ratio: who is below it after two turns will not reach it
+TRIES = 6
+ENOUGH = 3  # turns: who is below `HOPELESS` of the ratio then will not reach it
+HOPELESS = 0.6
 PATIENCE = 5.0  # seconds for one answer
 
 
@@ -55,7 +56,7 @@ def faster(
         best = min(best, yours())
         if other >= ratio * best * (1 if turn else 2):
             return
-        if turn and other < HOPELESS * ratio * best:
+        if turn + 1 >= ENOUGH and other < HOPELESS * ratio * best:
             break
     times = other / best
     raise Broken(

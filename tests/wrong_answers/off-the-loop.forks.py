@@ -1,0 +1,54 @@
+# trips: by workers that are not forked
+import asyncio
+import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+from workbench.board.work import burn
+
+MILLISECONDS = 40
+WORKERS = 2
+
+
+class OnTheLoop:
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await self.lifespan(receive, send)
+        answer = await self.report() if scope["path"] == "/report" else {"hello": "world"}
+        body = json.dumps(answer).encode()
+        fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
+
+    async def lifespan(self, receive, send):
+        await receive()
+        self.open()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def open(self):
+        """Start what is needed."""
+
+    def close(self):
+        """End it."""
+
+    async def report(self):
+        return {"rounds": burn(MILLISECONDS)}
+
+
+def make_app():
+    class OffTheLoop(OnTheLoop):
+        def open(self):
+            context = multiprocessing.get_context("fork")
+            self.pool = ProcessPoolExecutor(WORKERS, mp_context=context)
+
+        def close(self):
+            self.pool.shutdown()
+
+        async def report(self):
+            loop = asyncio.get_running_loop()
+            return {"rounds": await loop.run_in_executor(self.pool, burn, MILLISECONDS)}
+
+    return OffTheLoop()
