@@ -5,7 +5,8 @@ The contracts ``handler``, ``parser`` and ``body`` take a function as it is.  Th
 accepted socket, ``serve_client(sock, app)``, one of chapter 05 has the listening socket,
 ``serve(listener, app)``.  Which of them it is, its parameters tell.  For the contract ``asgi`` it
 is a coroutine function of chapter 09, ``serve_client(loop, sock, app)``, which runs on the loop by
-hand, or a shell, a class that is made with a ``service``.
+hand, or a shell, a class that is made with a ``service``.  For the contract ``websocket`` it is a
+class that stands for ``websocket.Connection``; the rest of that surface is ours.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from handmade.async_shell import AsyncShell
 from handmade.loop import Loop
 
 from ..running import running
+from .websocket_frames import Surface
 
 
 class LearnersServer:
@@ -82,4 +84,6 @@ def adapt(contract: str, subject: Any) -> Any:
     """Return ``subject`` as the contract takes it."""
     if isinstance(subject, type) and issubclass(subject, AsyncShell):
         return LearnersShell(subject)
+    if contract == "websocket":
+        return Surface(Connection=subject)
     return LearnersServer(subject) if contract in ("server", "asgi") else subject

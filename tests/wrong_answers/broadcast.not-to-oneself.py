@@ -1,0 +1,49 @@
+# trips: everybody hears
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+
+def make_app(most: int) -> Any:
+    """Return the application."""
+    room: dict[asyncio.Queue[str], asyncio.Event] = {}  # a mailbox, and whether it was too small
+
+    def tell(text: str, but: Any = None) -> None:
+        for box, is_behind in room.items():
+            if box is but:
+                continue
+            if box.full():
+                is_behind.set()
+            else:
+                box.put_nowait(text)
+
+    async def listen(receive: Any, name: str, box: Any) -> None:
+        while (message := await receive())["type"] != "websocket.disconnect":
+            tell(f"{name}: {message['text']}", box)
+            await asyncio.sleep(0)  # receive need not wait: let the mailboxes be emptied
+
+    async def deliver(box: asyncio.Queue[str], send: Any) -> None:
+        while True:
+            await send({"type": "websocket.send", "text": await box.get()})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "websocket"
+        await receive()
+        await send({"type": "websocket.accept"})
+        name, box, is_behind = scope["path"][1:], asyncio.Queue[str](most), asyncio.Event()
+        room[box] = is_behind
+        works = listen(receive, name, box), deliver(box, send), is_behind.wait()
+        tasks = [asyncio.create_task(work) for work in works]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del room[box]
+            tell(f"{name} left")
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if is_behind.is_set():
+            await send({"type": "websocket.close", "code": 1013, "reason": "you read too slowly"})
+
+    return app
