@@ -72,8 +72,11 @@ class Asking:
         interface: str,
         folder: str,
         own: Callable[..., AbstractContextManager[Live]] | None = None,
+        known: dict[str, str] | None = None,
     ) -> None:
         self.live = live
+        self.known = {} if known is None else known
+        """What one check has found out about the server, for the others."""
         self.interface = interface
         self.patience = PATIENCE
         self._folder = Path(folder)

@@ -118,7 +118,8 @@ class Worker:
         if live is None:
             return Result(check, "not run", ENDED)
         begin = time.monotonic()
-        asking = Asking(live, self._start.target.interface, self._start.folder, self._start.server)
+        start = self._start
+        asking = Asking(live, start.target.interface, start.folder, start.server, start.known)
         try:
             result = verdict_of(check, asking)
         finally:

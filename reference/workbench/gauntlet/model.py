@@ -20,7 +20,7 @@ from .confirmed import seen
 
 GROUPS = (
     "framing", "limits", "keep-alive", "wsgi", "asgi", "lifespan", "disconnects", "streaming",
-    "concurrency", "hostile",
+    "concurrency", "hostile", "websocket",
 )  # fmt: skip
 """The groups in the order of the table; each is a module ``checks_...``."""
 
@@ -73,8 +73,18 @@ class Result:
         return self.verdict == "fail"
 
 
+NOT_SPOKEN = "not spoken"
+
+
 class NotAsked(Exception):
     """The check does not apply: the server has not what it is about, and need not have it."""
+
+
+class NotSpoken(NotAsked):
+    """The server does not speak the protocol of the whole group; the words tell what came."""
+
+    def __init__(self, came: str) -> None:
+        super().__init__(f"{NOT_SPOKEN}: {came}")
 
 
 class Miss(Broken):

@@ -11,6 +11,7 @@ PYTHONPATH holds it.  Both forms answer the same paths alike where WSGI and ASGI
 /fail /length /fields      errors; a Content-Length that lies; fields of a response
 /notes                     what the application noted under a token: asked for by somebody else
 /w/... /a/...              what only WSGI, or only ASGI, can be asked
+/s/...                     what a WebSocket can be asked; ``/echo`` is one too
 =========================  =======================================================================
 
 What is noted stands in files of ``GAUNTLET_FOLDER``, so several processes may serve, and the gates
@@ -523,9 +524,11 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Be an ASGI 3 application."""
     if scope["type"] == "lifespan":
         return await live(scope, receive, send)
+    asked = Asked(scope["path"], scope["query_string"].decode("latin-1"))
+    if scope["type"] == "websocket":
+        return await SOCKETS.get(asked.path, s_reject)(asked, scope, receive, send)
     if scope["type"] != "http":
         raise NotImplementedError("the probe knows nothing of " + str(scope["type"]))
-    asked = Asked(scope["path"], scope["query_string"].decode("latin-1"))
     simple = same_in_both(asked)
     if simple is None:
         return await ASGI_VIEWS.get(asked.path, a_unknown)(asked, scope, receive, send)
@@ -821,6 +824,199 @@ ASGI_VIEWS: dict[str, Callable[..., Awaitable[None]]] = {
     "/a/listen": a_listen, "/a/after": a_after, "/a/gate": a_gate, "/a/return": a_return,
     "/a/wrong": a_wrong, "/a/shape": a_shape, "/a/coding": a_coding, "/a/state": a_state,
     "/a/life": a_life,
+}  # fmt: skip
+
+
+# --- WebSockets -------------------------------------------------------------------------------
+
+
+async def accept(receive: Receive, send: Send, **more: Any) -> None:
+    """Take the connect, and accept."""
+    await receive()
+    await send({"type": "websocket.accept", **more})
+
+
+async def say(send: Send, value: Any) -> None:
+    """Send a value as a text of JSON."""
+    await send({"type": "websocket.send", "text": json.dumps(plain(value))})
+
+
+async def until_left(asked: Asked, receive: Receive) -> None:
+    """Listen until the client is gone, and note how."""
+    while True:
+        message = await receive()
+        if message["type"] != "websocket.receive":
+            return note_end(asked, message)
+
+
+def note_end(asked: Asked, message: Message) -> None:
+    """Note how a WebSocket has ended."""
+    found = {key: plain(message.get(key)) for key in ("code", "reason")}
+    note(asked.token, told=message["type"], **found)
+
+
+async def s_echo(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Give each message back, and note what each was."""
+    await accept(receive, send)
+    while True:
+        message = await receive()
+        if message["type"] != "websocket.receive":
+            return note_end(asked, message)
+        text, data = message.get("text"), message.get("bytes")
+        value = data if text is None else text
+        note(asked.token, got=plain(value[:200]), size=len(value), types=kinds(message))
+        key = "bytes" if text is None else "text"
+        await send({"type": "websocket.send", key: value})
+
+
+async def s_facts(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell the scope, and the first message."""
+    first = await receive()
+    await send({"type": "websocket.accept"})
+    facts = {
+        "scope": {key: value for key, value in scope.items() if key not in ("state", "app")},
+        "types": kinds(scope),
+        "pairs": sorted({kind(each) for pair in scope["headers"] for each in pair}),
+        "protocols": [kind(each) for each in scope.get("subprotocols") or ()],
+        "first": first,
+        "state": sorted(scope["state"]) if isinstance(scope.get("state"), dict) else None,
+    }
+    await say(send, facts)
+    await until_left(asked, receive)
+
+
+async def s_late(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Accept when the gate is open."""
+    note(asked.token, here=(await receive())["type"])
+    note(asked.token, opened=await nap_until(lambda: is_open(asked.token)))
+    await send({"type": "websocket.accept"})
+    await until_left(asked, receive)
+
+
+async def s_accept(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Accept with a subprotocol, and with fields."""
+    fields = [(b"x-a", b"1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
+    await accept(receive, send, subprotocol=asked.get("subprotocol") or None, headers=fields)
+    await until_left(asked, receive)
+
+
+async def s_close(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Accept and close, with the code and the reason of the query; listen for what comes."""
+    await accept(receive, send)
+    how = {key: asked.get(key) for key in ("reason",) if key in asked.query}
+    code = {"code": asked.number("code", 0)} if "code" in asked.query else {}
+    await send({"type": "websocket.close", **code, **how})
+    await until_left(asked, receive)
+
+
+async def s_reject(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Close before there is a WebSocket."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+async def s_deny(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer the handshake with a response, where the server lets us."""
+    await receive()
+    kind_of = "websocket.http.response"
+    if kind_of not in (scope.get("extensions") or {}):
+        return await send({"type": "websocket.close"})
+    fields = [(b"content-type", b"text/plain"), (b"x-a", b"1"), (b"content-length", b"8")]
+    await send({"type": kind_of + ".start", "status": 401, "headers": fields})
+    await send({"type": kind_of + ".body", "body": b"no ", "more_body": True})
+    await send({"type": kind_of + ".body", "body": b"entry"})
+
+
+async def s_end(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Return, or raise, before the answer or behind it."""
+    await receive()
+    if asked.get("when") == "after":
+        await send({"type": "websocket.accept"})
+    if asked.get("how") == "raise":
+        raise ValueError("the password is swordfish")
+
+
+async def s_busy(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Be busy, and receive nothing, until the gate is open."""
+    await accept(receive, send)
+    note(asked.token, here=1)
+    await nap_until(lambda: is_open(asked.token))
+    await send({"type": "websocket.send", "text": "done"})
+    await until_left(asked, receive)
+
+
+async def s_send(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a message of a size, of one kind or the other, and None for the other one."""
+    await accept(receive, send)
+    size, other = asked.number("size", 5), asked.get("other")
+    for _ in range(asked.number("count", 1)):
+        message: Message = {"type": "websocket.send"}
+        if asked.get("kind") == "bytes":
+            message["bytes"] = bytes(range(256)) * (size // 256) + bytes(range(size % 256))
+            message |= {"text": None} if other else {}
+        else:
+            message["text"] = "x" * size
+            message |= {"bytes": None} if other else {}
+        await send(message)
+    await until_left(asked, receive)
+
+
+ACCEPT_AGAIN = {"type": "websocket.accept"}
+WRONG_IN_SOCKETS: dict[str, Any] = {
+    "no type": {"text": "x"},
+    "unknown type": {"type": "websocket.nonsense"},
+    "not ours": {"type": "http.response.body", "body": b"x"},
+    "second accept": ACCEPT_AGAIN,
+    "nothing": {"type": "websocket.send"},
+    "bytes as text": {"type": "websocket.send", "text": b"x"},
+    "text as bytes": {"type": "websocket.send", "bytes": "x"},
+}
+
+
+async def s_wrong(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send what may not be sent, and tell what was raised in a message that may."""
+    await receive()
+    raised = ""
+    if asked.get("what") == "send before accept":
+        raised = await outcome_of(send, {"type": "websocket.send", "text": "too early"})
+    await send({"type": "websocket.accept"})
+    if asked.get("what") in WRONG_IN_SOCKETS:
+        raised = await outcome_of(send, WRONG_IN_SOCKETS[asked.get("what")])
+    await say(send, {"raised": raised})
+    await until_left(asked, receive)
+
+
+async def s_gone(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Listen until the client is gone; then send to nobody, and listen again."""
+    await accept(receive, send)
+    note(asked.token, here=1)
+    await until_left(asked, receive)
+    note(asked.token, late=await outcome_of(send, {"type": "websocket.send", "text": "x"}))
+
+
+async def s_endless(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send messages, and note how many could be sent."""
+    sent, most = 0, asked.number("most", 64 << 20)
+    await accept(receive, send)
+    try:
+        while sent < most:
+            await send({"type": "websocket.send", "bytes": BLOCK})
+            sent += len(BLOCK)
+            if not sent % (1 << 20):
+                note(asked.token, sent=sent)
+        note(asked.token, done=sent)
+    except BaseException as error:
+        note(asked.token, error="OSError" if isinstance(error, OSError) else kind(error))
+        raise
+    finally:
+        note(asked.token, left=sent)
+
+
+SOCKETS: dict[str, Callable[..., Awaitable[None]]] = {
+    "/echo": s_echo, "/s/facts": s_facts, "/s/late": s_late, "/s/accept": s_accept,
+    "/s/close": s_close, "/s/reject": s_reject, "/s/deny": s_deny, "/s/end": s_end,
+    "/s/busy": s_busy, "/s/send": s_send, "/s/wrong": s_wrong, "/s/gone": s_gone,
+    "/s/endless": s_endless,
 }  # fmt: skip
 
 

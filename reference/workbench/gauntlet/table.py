@@ -11,7 +11,7 @@ from typing import Any
 from workbench.picture import GREEN, GREY, ORANGE, RED, Picture, sheet
 
 from .explain import told
-from .model import FAILURES, GROUPS, Report, Result
+from .model import FAILURES, GROUPS, NOT_SPOKEN, Report, Result
 
 MARK = {"pass": "ok", "fail": "FAIL", "yes": "yes", "no": "no", "not run": "NOT RUN", "": "-"}
 COLOUR = {"pass": GREEN, "fail": RED, "yes": GREY, "no": ORANGE, "not run": RED, "": GREY}
@@ -128,7 +128,8 @@ def counted(report: Report, group: str) -> str:
     passed, judged = report.count(group, "pass"), report.count(group, "pass", "fail", "not run")
     chosen, choices = report.count(group, "yes"), report.count(group, "yes", "no")
     if not judged and not choices:
-        return "-"
+        asked = [each.problem for each in report.results if each.check.group == group]
+        return NOT_SPOKEN if any(each.startswith(NOT_SPOKEN) for each in asked) else "-"
     parts = [f"{passed}/{judged}" + (" !" if passed < judged else "")] if judged else []
     return ", ".join(parts + ([f"{chosen} of {choices}"] if choices else []))
 

@@ -109,8 +109,11 @@ def _real() -> dict[str, Target]:
     uvicorn = "{python} -m uvicorn probe:app --port {port} --log-level warning --no-access-log"
     gunicorn = "{python} -m gunicorn -b 127.0.0.1:{port} --log-level warning --graceful-timeout 4"
     rows = [
-        ("uvicorn", "asgi", uvicorn + " --http httptools", ("uvicorn", "httptools")),
+        ("uvicorn", "asgi", uvicorn + " --http httptools",
+         ("uvicorn", "httptools", "websockets")),
         ("uvicorn-h11", "asgi", uvicorn + " --http h11", ("uvicorn", "h11")),
+        ("uvicorn-wsproto", "asgi", uvicorn + " --http httptools --ws wsproto",
+         ("uvicorn", "wsproto")),
         ("hypercorn", "asgi", "{python} -m hypercorn -b 127.0.0.1:{port} probe:app",
          ("hypercorn",)),
         ("daphne", "asgi", "{python} -m daphne -v 0 -b 127.0.0.1 -p {port} probe:app",
@@ -234,10 +237,14 @@ class FunctionLive:
 
 @dataclass
 class Starter:
-    """Starts servers of one target, with one folder for the probe and its notes."""
+    """Starts servers of one target, with one folder for the probe and its notes.
+
+    ``known`` is what the checks have found out about the server, for each other.
+    """
 
     target: Target
     folder: str
+    known: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def server(self, app: str = "", env: dict[str, str] | None = None) -> Iterator[Live]:
