@@ -45,13 +45,13 @@ def test_the_bits_have_names():
     text = repr(bits(HELLO, "Hello"))
     for line in (
         "Hello",
-        "  FIN     1               the last of its message",
-        "  opcode  0001            text",
-        "  MASK    1               4 bytes of mask",
-        "  length  0000101         5: bytes follow",
-        "  mask    37 fa 21 3d     chosen anew for each frame",
-        "  payload 7f 9f 4d 51 58  as it is on the wire",
-        "  payload 48 65 6c 6c 6f  Hello",
+        "  FIN       1               the last of its message",
+        "  opcode    0001            text",
+        "  MASK      1               4 bytes of mask",
+        "  length    0000101         5: bytes follow",
+        "  mask      37 fa 21 3d     chosen anew for each frame",
+        "  payload   7f 9f 4d 51 58  as it is on the wire",
+        "  = payload 48 65 6c 6c 6f  Hello",
     ):
         assert line in text.splitlines()
     picture = bits(HELLO)

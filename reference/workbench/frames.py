@@ -184,16 +184,18 @@ def _parts(frame: Frame) -> list[tuple[str, str, str]]:
         rows.append(("mask", frame.mask.hex(" "), "chosen anew for each frame"))
         rows.append(("payload", cut.hex(" ") + dots, "as it is on the wire"))
         again = (frame.mask * 3)[: len(cut)]
-        rows.append(("  mask", again.hex(" ") + dots, "again and again"))
+        rows.append(("^ mask", again.hex(" ") + dots, "again and again"))
     told = _payload_told(frame)
-    rows.append(("payload", frame.payload[:12].hex(" ") + dots, told))
+    rows.append(
+        ("= payload" if frame.mask else "payload", frame.payload[:12].hex(" ") + dots, told)
+    )
     return rows
 
 
 def _lines(frame: Frame) -> list[str]:
     rows = [*_values(frame), *_parts(frame)]
     width = max(len(value) for _, value, _ in rows)
-    return [f"  {name:<8}{value:<{width}}  {meaning}".rstrip() for name, value, meaning in rows]
+    return [f"  {name:<10}{value:<{width}}  {meaning}".rstrip() for name, value, meaning in rows]
 
 
 def _alt(frame: Frame, title: str) -> str:
@@ -224,7 +226,7 @@ def _draw(frame: Frame, title: str) -> Figure:
             axes.text(left, TOP + BIT + 0.2 + deeper, meaning, fontsize=8.5, color=colour, **place)
     for number, (name, value, meaning) in enumerate(parts):
         y = TOP + 1.3 + 0.3 * number
-        axes.text(LEFT, y, name.strip(), fontsize=9.5, va="center", color=GREY)
+        axes.text(LEFT, y, name, fontsize=9.5, va="center", color=GREY)
         axes.text(LEFT + 1.0, y, value, fontsize=9.5, va="center", family="DejaVu Sans Mono")
         axes.text(
             LEFT + 4.2, y, meaning, fontsize=9.5, va="center", color=GREY, parse_math=False
