@@ -1,7 +1,6 @@
 """One client's HTTP/2 connection in the shells that never wait: a task for each stream.
 
-Engine, gateway and transport meet here, as in ``protocol`` for HTTP/1.1.  What all streams have to
-say in one turn of the loop leaves in one write.
+Engine, gateway and transport meet here, as in ``protocol`` for HTTP/1.1.
 """
 
 from __future__ import annotations
@@ -9,40 +8,22 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .async_wire import NEVER, AsyncWire
+from .async_wire import NEVER
 from .events import NEED_DATA, Data, End, Request
 from .gateway import logger
-from .http2 import Connection
 from .http2_events import Code, ConnectionFailed, Refused, Reset
 from .protocol_http2_stream import StreamChannel
 from .protocol_http2_websocket import accept, begin_websocket
+from .protocol_http2_wire import Http2Wire
 
-BURST = 1 << 18  # bytes of content in one turn of the loop: then everybody else has one
 
+class Http2Protocol(Http2Wire):
+    """Serve one client."""
 
-class Http2Protocol(AsyncWire):
-    """Serve one client; ``channels`` are its streams, by number."""
-
-    __slots__ = (
-        *(
-            "engine",
-            "channels",
-            "_flushing",
-            "_past",
-            "_asked",
-            "_last_word",
-            "_in_head",
-            "_refilled_at",
-        ),
-    )
+    __slots__ = ("_in_head", "_last_word", "_refilled_at")
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        self.engine = Connection(shell.service.limits, shell.service.http2)
-        self.channels: dict[int, StreamChannel] = {}
-        self._flushing = False
-        self._past: list[Any] = []
-        self._asked = False
         self._last_word = NEVER
         self._in_head = False
         self._refilled_at = 0.0
@@ -105,21 +86,11 @@ class Http2Protocol(AsyncWire):
         for channel in self.channels.values():
             channel.leave()
 
-    def resume_writing(self) -> None:
-        """Send what waits."""
-        super().resume_writing()
-        self.flush_soon()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """End, also in the middle of responses."""
-        self._lose_all()
-        super().connection_lost(error)
-
     # ------------------------------------------------------------ streams
 
     def _begin(self, request: Request) -> None:
         """Run the application for a request."""
-        if self._past and self._too_many():
+        if self.past and self._too_many():
             self.engine.reset(request.stream_id, Code.REFUSED_STREAM)
             return
         channel = self.channels[request.stream_id] = StreamChannel(self, request)
@@ -137,8 +108,8 @@ class Http2Protocol(AsyncWire):
         This is what rapid reset is about (CVE-2023-44487): a stream that is reset makes room for
         the next one at once, and its application does not.
         """
-        self._past = [task for task in self._past if not task.done()]
-        return len(self._past) + len(self.channels) >= self.engine.http2.streams
+        self.past = [task for task in self.past if not task.done()]
+        return len(self.past) + len(self.channels) >= self.engine.http2.streams
 
     _begin_websocket = begin_websocket
     accept = staticmethod(accept)
@@ -153,65 +124,8 @@ class Http2Protocol(AsyncWire):
     def _lose(self, stream_id: int) -> None:
         """Be done with a stream that was reset."""
         if channel := self.channels.get(stream_id):
-            exchange = channel.exchange
-            if exchange is not None and exchange.task is not None:
-                self._past.append(exchange.task)
             channel.lose()
             self.forget(channel)
-
-    def _lose_all(self) -> None:
-        """Be done with all streams."""
-        for channel in list(self.channels.values()):
-            channel.lose()
-        self.channels.clear()
-
-    def forget(self, channel: StreamChannel) -> None:
-        """Count a stream out; with the last one the connection is idle."""
-        if self.channels.pop(channel.id, None) is not None and not self.channels:
-            self.deadline = time.monotonic() + self.shell.idle
-            if self._asked:
-                self.engine.goaway()
-                self.flush_soon()
-
-    # ------------------------------------------------------------ sending
-
-    def flush_soon(self) -> None:
-        """Send before the next turn of the loop, once for all that is said in this one."""
-        if not self._flushing:
-            self._flushing = True
-            self.shell.loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        """Send what can be sent, and let those go on whose turn it was."""
-        self._flushing = False
-        if self.gone:
-            return
-        engine = self.engine
-        if data := engine.outgoing(BURST if self.writable else 0):
-            self.transport.write(data)
-            if self.transport.is_closing():  # a write has failed: who streams must not go on
-                self._lose_all()
-                return
-        self._settle()
-        if engine.must_close:
-            self._leave()
-        elif engine.more and self.writable:
-            self.flush_soon()
-
-    def _settle(self) -> None:
-        """Let applications go on whose bytes have left, and count out the streams that are over.
-
-        Of a client that sends no more no window opens again: who waits for that waits in vain.
-        """
-        streams, dead = self.engine.streams, self._ended and self.writable and not self.engine.more
-        for channel in list(self.channels.values()):
-            if channel.id not in streams:
-                channel.gone = True
-                self.forget(channel)
-            elif dead and self.engine.waiting(channel.id):
-                channel.cut(Code.CANCEL)
-            else:
-                channel.taken()
 
     # ------------------------------------------------------------ time, and the end
 
@@ -235,8 +149,8 @@ class Http2Protocol(AsyncWire):
     def ask_to_leave(self, last_word: float) -> None:
         """Take what is on its way until ``last_word``, and finish all that was asked.
 
-        Who has asked nothing is told at once (RFC 9113 §6.8), who waits for an answer behind it:
-        clients that use h2, httpx for one, drop what they wait for when they hear GOAWAY.
+        A client that waits for nothing is told at once (RFC 9113 §6.8).  One that waits is told
+        when it has its answers: clients that use h2, httpx for one, give them up for a GOAWAY.
         """
         self._asked, self._last_word = True, last_word
         if not self.channels:
@@ -246,22 +160,9 @@ class Http2Protocol(AsyncWire):
         self.flush_soon()
         super().ask_to_leave(last_word)
 
-    def _leave(self) -> None:
-        """Say our last word, and part."""
-        self._lose_all()
-        self.engine.take_no_more()
-        self.engine.goaway()
-        self.transport.write(self.engine.outgoing(0))
-        self.part()
-
     def overdue(self) -> None:
         """End a connection on which nothing is asked."""
         if self.gone:
             self.transport.abort()
         else:
             self._leave()
-
-    def abort(self) -> None:
-        """Cut the connection, and all that runs on it."""
-        self._lose_all()
-        super().abort()

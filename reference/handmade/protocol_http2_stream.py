@@ -206,7 +206,9 @@ class StreamChannel:
         self.deadline = NEVER
         self._incoming.clear()
         self._bell.ring()
-        self._note()
+        if self.exchange is not None:
+            self.wire.past.append(self.exchange.task)
+            self._note()
 
     def refuse(self, error: PeerError) -> None:
         """Answer a request that cannot be served, or came too slowly, by its status.

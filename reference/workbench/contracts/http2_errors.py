@@ -250,7 +250,10 @@ FAILS: dict[str, tuple[Code, bytes]] = {
     ),
     "content on an idle stream": (Code.PROTOCOL_ERROR, frame(DATA, END_STREAM, 99, b"x")),
     "content on no stream": (Code.PROTOCOL_ERROR, frame(DATA, END_STREAM, 0, b"x")),
-    "a reset of an idle stream": (Code.PROTOCOL_ERROR, frame(RST_STREAM, 0, 99, bytes(4))),
+    "a reset of an idle stream": (
+        Code.PROTOCOL_ERROR,
+        OPENS + frame(RST_STREAM, 0, 99, bytes(4)),
+    ),
     "a reset of no stream": (Code.PROTOCOL_ERROR, frame(RST_STREAM, 0, 0, bytes(4))),
     "a reset of 3 bytes": (Code.FRAME_SIZE_ERROR, OPENS + frame(RST_STREAM, 0, 1, bytes(3))),
     "a head on no stream": (Code.PROTOCOL_ERROR, frame(HEADERS, 5, 0, b"\x82\x86\x84")),
@@ -303,7 +306,7 @@ def connection_errors(server: Any) -> None:
             same(wire.goaway(what), code, f"{what}: the code of GOAWAY")
             wire.close()
         same(connect().get().status, 200, "the next client")
-    same(len(app.paths), 2, "what ran: the last one, and the one that OPENS")
+    same(len(app.paths), 3, "what ran: the last one, and those that OPENS")
 
 
 @case("http2", "an error while others run", "RFC 9113 §5.4.1", 13)
