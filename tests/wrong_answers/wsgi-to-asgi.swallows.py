@@ -1,4 +1,4 @@
-# trips: an application that fails
+# trips: an error goes on
 from __future__ import annotations
 
 import asyncio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import selectors
 import socket
 import sys
@@ -136,8 +137,10 @@ ROUND_ROBIN = Exercise(
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
 LATE = 300_000  # requests whose answers are read late: more than the kernel keeps
 UNREAD = 150_000  # requests whose answers nobody reads
-CALM = 0.04  # seconds in which a server's thread has done nothing: it has done all it can
+CALM = 0.3  # seconds in which a server's thread has done nothing: it has done all it can
 SPIN = 0.1  # seconds of work in which a thread that has moved no byte is said to go in circles
+IDLE = 0.4  # seconds in which nobody asks
+NOTHING = 0.008  # seconds of work in these: a busy machine leaves more to who goes in circles
 ASKED = 1200  # requests of each of two clients, which wait before the server begins
 TURN = 1000  # bytes: so many may be read in one turn
 
@@ -145,11 +148,13 @@ TURN = 1000  # bytes: so many may be read in one turn
 class Meter:
     """Notes what the sockets of a server that a learner writes have moved.
 
-    ``reads`` has who read how many bytes, in order; ``moves`` counts reads and sends.
+    ``reads`` has who read how many bytes, in order, ``total`` is their sum; ``moves`` counts reads
+    and sends.
     """
 
     def __init__(self) -> None:
         self.reads: list[tuple[Metered, int]] = []
+        self.total = 0
         self.moves = 0
 
     def on(self, serve: Any, begin: Callable[[], object] = lambda: None) -> Any:
@@ -167,11 +172,6 @@ class Meter:
             return serve(listener)
 
         return metered
-
-    @property
-    def total(self) -> int:
-        """The bytes that were read."""
-        return sum(count for _, count in self.reads)
 
     @property
     def longest(self) -> int:
@@ -195,6 +195,7 @@ class Metered:
 
     def _read(self, count: int) -> None:
         self._meter.moves += 1
+        self._meter.total += count
         self._meter.reads.append((self, count))
 
     def recv(self, size: int, *flags: int) -> bytes:
@@ -267,7 +268,7 @@ def rests_meanwhile(serve: Any) -> None:
     """A client asks a lot and reads nothing: when all is done that can be done, nothing is."""
     meter = Meter()
     with tiny.serving(meter.on(serve)) as (server, clock), asking(server, UNREAD):
-        settle(clock, 6.0, meter)
+        settle(clock, meter, UNREAD)
 
 
 @contextmanager
@@ -276,7 +277,7 @@ def asking(server: Any, requests: int) -> Iterator[socket.socket]:
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.connect(server.address)
-        sock.settimeout(1.0)
+        sock.settimeout(2.0)
         pouring = threading.Thread(target=pour, args=(sock, tiny.SHORT * requests), daemon=True)
         pouring.start()
         yield sock
@@ -285,8 +286,10 @@ def asking(server: Any, requests: int) -> Iterator[socket.socket]:
 
 def every_byte(serve: Any) -> None:
     """All is asked, and then all is read, and nothing more."""
-    with tiny.serving(serve) as (server, clock), asking(server, LATE) as sock:
-        settle(clock)  # this client reads nothing meanwhile
+    meter = Meter()
+    with tiny.serving(meter.on(serve)) as (server, clock), asking(server, LATE) as sock:
+        with suppress(Broken):  # the point before tells it
+            settle(clock, meter, LATE)  # this client reads nothing meanwhile
         wanted, came = LATE * len(ANSWER), 0
         while came < wanted:
             data = receive(sock, f"byte {came:,} of {wanted:,} that answer {LATE:,} requests")
@@ -325,24 +328,27 @@ def pour(sock: socket.socket, data: bytes) -> None:
             return
 
 
-def settle(clock: Any, most: float = 2.0, meter: Meter | None = None) -> None:
-    """Wait until the server's thread works no more, for it can neither read nor send.
+def settle(clock: Any, meter: Meter, requests: int) -> None:
+    """Wait until a server has read so many requests, or reads no more, for nobody reads from it.
 
-    With a meter, raise Broken when it goes on and on, and moves nothing.
+    Raise Broken when it does not read on, and does not rest either. On a busy machine a thread
+    that has work may still stand for a while: so time alone does not tell that it rests.
     """
-    clock.accepted.acquire(timeout=most)
-    before, end = -1.0, time.monotonic() + most
-    moves, since = -1, 0.0
-    while (now := clock.read()) != before and time.monotonic() < end:
-        before = now
-        if meter is not None and meter.moves != moves:
-            moves, since = meter.moves, now
-        if meter is not None and now - since > SPIN:
+    clock.accepted.acquire(timeout=1.0)
+    before, since, still = (0.0, -1), 0.0, time.monotonic()
+    while meter.total < requests * len(tiny.SHORT) and time.monotonic() - still < CALM:
+        now, moves = clock.read(), meter.moves
+        now = 0.0 if math.isnan(now) else now  # where nobody tells, the moves alone count
+        if moves != before[1]:
+            since = now
+        if (now, moves) != before:
+            before, still = (now, moves), time.monotonic()
+        if now - since > SPIN:
             raise Broken(
                 "beside a client that does not read its thread works and works, and neither reads "
                 "nor sends a byte"
             )
-        time.sleep(CALM)
+        time.sleep(0.01)
 
 
 def after_all(serve: Any) -> None:
@@ -365,11 +371,12 @@ def after_all(serve: Any) -> None:
                 raise Slip(f"the connection ended after {came:,} bytes of many answers")
             came += len(data)
         used = clock.read()
-        time.sleep(tiny.IDLE)  # nothing happens, so there is nothing to wait for
-        share = (clock.read() - used) / tiny.IDLE
-    if share > 0.1:
+        time.sleep(IDLE)  # nothing happens, so there is nothing to wait for
+        used = clock.read() - used
+    if used > NOTHING:
         raise Broken(
-            f"with nobody asking and nothing to send, its thread took {share:.0%} of a core"
+            f"with nobody asking and nothing to send, its thread worked for {used * 1000:.0f} of "
+            f"{IDLE * 1000:.0f} ms"
         )
 
 
