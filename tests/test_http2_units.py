@@ -200,6 +200,7 @@ def test_a_head_of_too_many_bytes_is_refused_before_it_ends():
     ],
 )
 def test_what_is_too_much_is_refused_with_a_status(limits, fields, status):
+    """RFC 9110 §4.1: how long a path may be; RFC 9110 §4.2: the schemes that we know."""
     pseudo = dict(HEAD) | {name: value for name, value in fields if name[:1] == b":"}
     others = [field for field in fields if field[0][:1] != b":"]
     engine = opened(limits)
@@ -219,6 +220,7 @@ def test_a_body_over_the_limit_is_refused_in_the_middle():
 
 
 def test_an_extended_connect_asks_for_its_protocol():
+    """RFC 8441 §4: it is no CONNECT of a proxy, and has a path."""
     engine = opened()
     fields = ((b":method", b"CONNECT"), (b":protocol", b"websocket"), *HEAD[1:])
     engine.receive(head(fields=fields))
@@ -329,6 +331,7 @@ def test_what_the_decoder_remembers_is_what_it_would_decode(heads):
 
 
 def test_a_head_that_repeats_is_remembered_and_forgotten_when_the_table_moves():
+    """RFC 7541 §6.1: an indexed field is what stands in the table at that moment."""
     encoder, decoder = Encoder(), RememberingDecoder(1 << 20)
     first = encoder.encode([(b"x-a", b"1")])
     again = encoder.encode([(b"x-a", b"1")])
@@ -341,11 +344,29 @@ def test_a_head_that_repeats_is_remembered_and_forgotten_when_the_table_moves():
 
 
 def test_a_client_cannot_make_our_table_large():
+    """RFC 7541 §4.2: an encoder may use less than it is allowed."""
     peer, engine = client()
     peer.update_settings({SettingCodes.HEADER_TABLE_SIZE: 1 << 30})
     engine.receive(peer.data_to_send())
     assert events_of(engine) == []
     assert engine._h2.encoder.header_table_size == TABLE
+
+
+def test_a_cookie_never_enters_the_table():
+    """RFC 7541 §7.1.3: its bytes could be guessed by the length of what is sent."""
+    peer, engine = client()
+    for _ in range(2):
+        stream_id = peer.get_next_available_stream_id()
+        peer.send_headers(stream_id, HEAD, end_stream=True)
+        engine.receive(peer.data_to_send())
+        events_of(engine)
+        cookie = (b"Set-Cookie", b"secret=1")
+        engine.put(Response(200, (cookie, (b"x-a", b"b"))), stream_id)
+        engine.put(End(), stream_id)
+        (response, *_) = peer.receive_data(engine.outgoing())
+        names = {bytes(field[0]): field.indexable for field in response.headers}
+        assert (names[b"set-cookie"], names[b"x-a"]) == (False, True)
+    assert b"set-cookie" not in dict(engine._h2.encoder.header_table.dynamic_entries)
 
 
 # ---------------------------------------------------------------- turns and windows
@@ -397,6 +418,7 @@ def test_small_pieces_leave_as_one():
 
 
 def test_the_events_of_a_response_have_an_order():
+    """RFC 9113 §8.6: and 101 is none of HTTP/2."""
     engine = opened()
     engine.receive(head(end=True))
     events_of(engine)

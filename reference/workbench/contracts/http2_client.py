@@ -21,7 +21,7 @@ from typing import Any
 from h2 import events as h2_events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.errors import ErrorCodes as Code
+from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hpack import Encoder
@@ -29,6 +29,9 @@ from hpack import Encoder
 from . import Broken
 from .asgi_probes import App
 from .wire import PATIENCE, Wire
+
+Code = ErrorCodes
+"""Why a stream or a connection ends, by the names of RFC 9113 §7."""
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY = range(8)
@@ -237,7 +240,7 @@ class Http2Wire(Wire):
         elif isinstance(event, h2_events.StreamReset):
             got.reset = event.error_code
         elif isinstance(event, h2_events.ConnectionTerminated):
-            self.goaways.append((int(event.error_code), int(event.last_stream_id)))
+            self.goaways.append((int(event.error_code or 0), int(event.last_stream_id or 0)))
         elif isinstance(event, h2_events.PingAckReceived):
             self.pings.append(event.ping_data)
         elif isinstance(event, h2_events.WindowUpdated):

@@ -1,4 +1,7 @@
-"""Clients that break the protocol: which code, and on a stream or on the connection (RFC 9113)."""
+"""Clients that break the protocol: which code, and on a stream or on the connection.
+
+The frames and their rules are RFC 9113 §6, the codes RFC 9113 §7, the fields RFC 9113 §8.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,7 @@ def malformed_requests(server: Any) -> None:
             stream = wire.ask(fields)
             got = wire.responses[stream]
             try:
-                wire.wait_until(lambda got=got: got.reset is not None, "the reset")
+                wire.reset_of(stream)
             except Broken as broken:
                 raise Broken(f"{what}: {broken.problem}; its status is {got.status}") from broken
             same((got.status, got.reset), (0, Code.PROTOCOL_ERROR), f"{what}: status and reset")
@@ -295,7 +298,11 @@ FAILS: dict[str, tuple[Code, bytes]] = {
 
 @case("http2", "connection errors", "RFC 9113 §5.4.1", 13)
 def connection_errors(server: Any) -> None:
-    """What breaks the state that all streams share ends the connection, with the code it names."""
+    """What breaks the state that all streams share ends the connection, with the code it names.
+
+    Sizes of frames: RFC 9113 §4.2.  Compression: RFC 9113 §4.3.  Resets: RFC 9113 §6.4.  Settings:
+    RFC 9113 §6.5.
+    """
     app = hello()
     with up(server, app) as connect:
         for what, (code, sent) in FAILS.items():
@@ -349,7 +356,7 @@ def a_wrong_preface(server: Any) -> None:
 
 @case("http2", "what is not known is passed over", "RFC 9113 §5.5", 13)
 def unknown_frames(server: Any) -> None:
-    """Unknown frames, settings and flags, and the priorities of the past, mean nothing."""
+    """Unknown frames, settings and flags, and priorities (RFC 9113 §5.3), mean nothing."""
     with up(server, hello()) as connect:
         wire = connect()
         wire.settled()
