@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import queue
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.validate import validator
 
 import httpx
 import pytest
 from contracts.shells import serving
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
+from workbench.audience import HANDSHAKE
 from workbench.board import asgi, wsgi
+from workbench.board.live import BEHIND, PRESENCE
 from workbench.board.page import event, page
 from workbench.board.store import Board, Post
 from workbench.board.upstream import upstream
@@ -112,7 +118,7 @@ def test_an_empty_page(client):
 
 def test_a_form_is_posted_and_the_page_shown_again(client):
     answer = client.post("/posts", data={"author": "Ada", "text": "1 < 2 & ü"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "./")
     assert "<b>Ada</b> 1 &lt; 2 &amp; ü" in client.get("/").text
 
 
@@ -328,6 +334,150 @@ def _until(sock, wanted):
     return True
 
 
+# --- The feed over WebSocket ------------------------------------------------------------------
+
+
+@contextmanager
+def live_serving(how, board):
+    """Serve the board on a server that speaks WebSocket."""
+    if how == "uvicorn":
+        with uvicorn_serving(asgi.make_app(board=board)) as (host, port):
+            yield f"ws://{host}:{port}"
+    else:
+        with running(asgi.make_app(board=board)) as server:
+            yield f"ws://{server.host}:{server.port}"
+
+
+def news(reader, wanted):
+    """Read messages until one fits; return the numbers of all posts that came, and that one."""
+    numbers = []
+    while True:
+        message = json.loads(reader.recv(10))
+        numbers += [post["number"] for post in message["posts"]]
+        if wanted(message, numbers):
+            return numbers, message
+
+
+@pytest.fixture(params=["asyncio", "uvicorn"])
+def live(request):
+    """A board, and where it is served."""
+    board = Board()
+    with live_serving(request.param, board) as address:
+        yield board, address
+
+
+def test_a_reader_gets_what_it_missed_and_then_each_post_in_order(live):
+    board, address = live
+    for number in range(1, 51):
+        board.add("Ada", f"post {number}")
+    with connect(f"{address}/live?board={board.id}&after=3") as reader:
+        numbers, _ = news(reader, lambda message, numbers: len(numbers) == 47)
+        assert numbers == list(range(4, 51))
+        board.add("Ada", "Grüße")
+        numbers, message = news(reader, lambda message, numbers: numbers)
+        assert (numbers, message["posts"][0]["text"]) == ([51], "Grüße")
+        assert board.listeners == 1
+    gone = time.monotonic() + 10
+    while board.listeners and time.monotonic() < gone:
+        time.sleep(0.005)
+    assert board.listeners == 0
+
+
+@pytest.mark.parametrize("query", ["", "?after=2", "?board=another&after=2", "?after=-1&board="])
+def test_who_has_read_another_board_begins_at_the_first_post(query):
+    board = Board()
+    for _ in range(3):
+        board.add("Ada", "hello")
+    with live_serving("asyncio", board) as address, connect(f"{address}/live{query}") as reader:
+        numbers, message = news(reader, lambda message, numbers: True)
+    assert (numbers, message["board"]) == ([1, 2, 3], board.id)
+
+
+def test_each_reader_is_told_how_many_are_here(live):
+    _, address = live
+    with ExitStack() as stack:
+        readers = [stack.enter_context(connect(f"{address}/live")) for _ in range(4)]
+        for reader in readers:
+            news(reader, lambda message, numbers: message["readers"] == 4)
+        readers.pop().close()
+        for reader in readers:
+            news(reader, lambda message, numbers: message["readers"] == 3)
+
+
+def test_an_unknown_websocket_is_refused(live):
+    _, address = live
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"{address}/elsewhere")
+    assert refused.value.response.status_code == 403
+
+
+def test_a_crowd_is_told_of_itself_once_not_once_for_each():
+    board = Board()
+    with live_serving("asyncio", board) as address, ExitStack() as stack:
+        began = time.monotonic()
+        readers = [stack.enter_context(connect(f"{address}/live")) for _ in range(60)]
+        tidings = 0
+        while json.loads(readers[0].recv(10))["readers"] < 60:
+            tidings += 1
+        most = (time.monotonic() - began) / PRESENCE + 2
+    assert tidings <= most
+
+
+LONG = "x" * 500
+
+
+def test_a_reader_that_stalls_is_sent_away_and_the_others_wait_for_nothing():
+    """Who takes nothing is told 1013; until then and after it, nobody else misses a post."""
+    board = Board()
+    app = asgi.make_app(board=board)
+    with running(app) as server, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(10)
+        slow.connect(server.address)
+        slow.sendall(HANDSHAKE % b"/live")
+        assert _until(slow, b"101")
+        with connect(f"ws://{server.host}:{server.port}/live") as quick:
+            heard, wanted = [], 0
+            while board.listeners == 2 and wanted < 40_000:
+                for _ in range(20):
+                    board.add("Ada", LONG)
+                wanted += 20
+                heard += news(quick, lambda _, numbers, last=wanted: last in numbers)[0]
+            assert board.listeners == 1, "the stalled reader is still here after 20 MB"
+            board.add("Ada", "we go on")
+            heard += news(quick, lambda _, numbers: numbers)[0]
+        assert heard == list(range(1, wanted + 2))
+        came = b""
+        while data := slow.recv(1 << 20):
+            came = came[-200:] + data
+    assert struct.pack("!H", 1013) + b"too slow" in came[-200:]
+
+
+def test_posts_at_once_make_no_quick_reader_slow():
+    """Ten times as many as may wait, before the loop has had a turn."""
+    board = Board()
+    with live_serving("asyncio", board) as address, connect(f"{address}/live") as reader:
+        news(reader, lambda message, numbers: True)
+        for _ in range(10 * BEHIND):
+            board.add("Ada", "at once")
+        numbers, _ = news(reader, lambda _, numbers: len(numbers) == 10 * BEHIND)
+    assert numbers == list(range(1, 10 * BEHIND + 1))
+
+
+def test_the_page_follows_the_feed_where_there_is_one():
+    board = Board()
+    board.add("Ada", "hello")
+    with running(asgi.make_app(board=board)) as server:
+        answer, script = server.get("/"), server.get("/live.js")
+    assert f'data-board="{board.id}" data-last="1"' in answer.text
+    assert '<script src="live.js"></script>' in answer.text
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "http:" not in answer.text + script.text.replace('"https:"', "")
+    assert "innerHTML" not in script.text
+    assert "script" not in page(board.posts()).decode()
+
+
 # --- The parts --------------------------------------------------------------------------------
 
 
@@ -378,9 +528,9 @@ def test_burning_counts_processor_time_of_the_thread():
     assert 0.02 <= time.thread_time() - before < 0.1
 
 
-def test_both_forms_have_the_same_routes():
-    assert list(wsgi.ROUTES) == list(asgi.ROUTES)
-    assert {path for _, path in asgi.ROUTES} == {
+def test_both_forms_have_the_same_routes_but_for_what_makes_the_page_live():
+    assert [*wsgi.ROUTES, ("GET", "/live.js")] == list(asgi.ROUTES)
+    assert {path for _, path in wsgi.ROUTES} == {
         "/", "/posts", "/slow", "/cpu", "/upload", "/stream", "/feed", "/fail"
     }  # fmt: skip
 

@@ -17,7 +17,8 @@ import httpx
 
 from . import asking
 from .asking import HEARTBEAT, LONGEST_POST, TYPES, Problem, limited
-from .page import as_json, event, page
+from .live import Live
+from .page import POLICY, as_json, event, page, script
 from .store import Board
 from .work import burn
 
@@ -35,6 +36,7 @@ class BoardApp:
 
     def __init__(self, upstream_url: str = "", board: Board | None = None) -> None:
         self.board = board or Board()
+        self.live = Live(self.board)
         self.upstream_url = upstream_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,10 +44,13 @@ class BoardApp:
         if scope["type"] == "lifespan":
             await self.lifespan(scope, receive, send)
             return
+        path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+        if scope["type"] == "websocket":
+            await (self.live(scope, receive, send) if path == "/live" else deny(receive, send))
+            return
         if scope["type"] != "http":
             raise NotImplementedError(f"the board knows nothing of {scope['type']}")
         try:
-            path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
             await asking.route(ROUTES, scope["method"], path)(self, scope, receive, send)
         except Problem as problem:
             body = as_json({"error": problem.sentence})
@@ -73,8 +78,13 @@ class BoardApp:
     # ------------------------------------------------------------ the routes
 
     async def home(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Show the page."""
-        await reply(send, page(self.board.posts()), "html")
+        """Show the page, which follows the feed at ``/live``."""
+        policy = (b"content-security-policy", POLICY.encode())
+        await reply(send, page(self.board.posts(), self.board.id), "html", 200, policy)
+
+    async def script(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give the page's script; a browser asks each time whether it is still the same."""
+        await reply(send, script(), "script", 200, (b"cache-control", b"no-cache"))
 
     async def list_posts(self, scope: Scope, receive: Receive, send: Send) -> None:
         """List the posts."""
@@ -88,8 +98,7 @@ class BoardApp:
         if is_json:
             await reply(send, as_json(post.as_dict()), "json", 201)
         else:
-            home = scope.get("root_path", "").encode() + b"/"
-            await reply(send, b"", "plain", 303, (b"location", home))
+            await reply(send, b"", "plain", 303, (b"location", asking.HOME.encode()))
 
     async def slow(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the upstream, and let everybody else go on meanwhile; then burn ``ms``."""
@@ -174,6 +183,7 @@ ROUTES: dict[tuple[str, str], Callable[[BoardApp, Scope, Receive, Send], Awaitab
     ("GET", "/stream"): BoardApp.stream,
     ("GET", "/feed"): BoardApp.feed,
     ("GET", "/fail"): BoardApp.fail,
+    ("GET", "/live.js"): BoardApp.script,
 }
 
 
@@ -221,6 +231,12 @@ async def blocks(receive: Receive, most: float = float("inf")) -> AsyncIterator[
         size += len(block)
         limited(size, most)
         yield block
+
+
+async def deny(receive: Receive, send: Send) -> None:
+    """Accept no WebSocket: the server answers 403."""
+    await receive()
+    await send({"type": "websocket.close"})
 
 
 async def until_left(receive: Receive) -> None:

@@ -15,9 +15,11 @@ from .store import Board, Post
 Handler = TypeVar("Handler")
 
 LONGEST_POST = 65536  # bytes of a request that we take for a post
+HOME = "./"  # from /posts, and relative: a proxy may have taken a prefix off (RFC 9110 §10.2.2)
 HEARTBEAT = 15.0  # seconds of silence in a feed, after which we see whether anybody is there
 TYPES = {
     "html": "text/html; charset=utf-8",
+    "script": "text/javascript; charset=utf-8",
     "json": "application/json",
     "plain": "text/plain; charset=utf-8",
     "events": "text/event-stream",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 AUTHOR, TEXT = 40, 500  # characters, at most
 
@@ -28,9 +30,13 @@ Listener = Callable[[Post], object]
 
 
 class Board:
-    """Keep the last ``most`` posts, and tell those who listen about new ones."""
+    """Keep the last ``most`` posts, and tell those who listen about new ones.
+
+    ``id`` tells this board from one before it, whose posts were counted from 1, too.
+    """
 
     def __init__(self, most: int = 1000) -> None:
+        self.id = secrets.token_hex(4)
         self._lock = threading.Lock()
         self._posts: deque[Post] = deque(maxlen=most)
         self._listeners: list[Listener] = []
@@ -55,7 +61,8 @@ class Board:
     def posts(self, after: int = 0) -> list[Post]:
         """Return the posts with a number over ``after``, oldest first."""
         with self._lock:
-            return [post for post in self._posts if post.number > after]
+            # From the end: who follows wants the last one or two, and there may be many of them.
+            return [*islice(reversed(self._posts), max(0, self._count - after))][::-1]
 
     @contextmanager
     def listening(self, listener: Listener, after: int | None = None) -> Iterator[None]:

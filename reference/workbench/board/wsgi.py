@@ -69,8 +69,7 @@ class BoardApp:
         post = asking.add_post(self.board, body, is_json)
         if is_json:
             return reply(start_response, as_json(post.as_dict()), "json", 201)
-        home = environ["SCRIPT_NAME"] + "/"
-        return reply(start_response, b"", "plain", 303, ("Location", home))
+        return reply(start_response, b"", "plain", 303, ("Location", asking.HOME))
 
     def slow(self, environ: Environ, start_response: StartResponse) -> Body:
         """Wait for the upstream, and do nothing meanwhile; then burn ``ms`` of processor time."""
