@@ -76,6 +76,93 @@ def test_what_was_confirmed_belongs_to_a_check_that_judges():
     assert any(line.startswith("daphne 4.2.3: ") for line in named("Date").seen)
 
 
+# ---------------------------------------------------------------- other protocols
+
+
+def in_group(group):
+    return [each for each in CHECKS if each.group == group]
+
+
+def test_there_are_checks_enough_of_websocket():
+    found = in_group("websocket")
+    assert len(found) >= 60
+    assert sum(not each.choice for each in found) >= 60
+    assert {each.chapter for each in found} == {12}
+    # A cell that shakes hands and echoes has no application of ours behind it.
+    assert sum(not each.needs for each in found) >= 60
+
+
+@pytest.mark.parametrize("group", ["websocket"])
+def test_who_does_not_speak_it_is_told_so_in_one_cell(group):
+    table = gauntlet(handler=answers_ok, group=group)
+    (report,) = table.reports
+    assert not report.failures
+    assert {each.verdict for each in report.results} == {""}
+    assert [row for row in table.rows() if row[0] == group] == [[group, "not spoken"]]
+    assert {each.problem.split(":")[0] for each in report.results} == {"not spoken"}
+    assert report.seconds < 10
+
+
+def shake_and_echo(sock):
+    """Be the server of chapter 12: a handshake, then every frame back without its mask."""
+    from handmade.websocket import (
+        NEED_DATA,
+        Binary,
+        Close,
+        Connection,
+        Ping,
+        Pong,
+        Text,
+        WebSocketError,
+    )
+    from handmade.websocket_handshake import accept_key
+
+    buf = b""
+    while b"\r\n\r\n" not in buf:
+        if not (data := sock.recv(4096)):
+            return
+        buf += data
+    head, _, rest = buf.partition(b"\r\n\r\n")
+    key = next((line[19:] for line in head.split(b"\r\n")
+                if line.lower().startswith(b"sec-websocket-key: ")), b"")  # fmt: skip
+    sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                 b"Connection: Upgrade\r\n"
+                 b"Sec-WebSocket-Accept: " + accept_key(key) + b"\r\n\r\n")  # fmt: skip
+    engine = Connection()
+    engine.receive(rest or sock.recv(65536))
+    try:
+        while True:
+            event = engine.next_event()
+            if isinstance(event, Text):
+                sock.sendall(engine.text(event.data))
+            elif isinstance(event, Binary):
+                sock.sendall(engine.binary(event.data))
+            elif isinstance(event, Ping):
+                sock.sendall(engine.pong(event.data))
+            elif isinstance(event, Close):
+                sock.sendall(engine.close(None if event.code == 1005 else event.code))
+                return
+            elif event is NEED_DATA:
+                engine.receive(sock.recv(65536))
+            elif not isinstance(event, Pong):
+                return
+    except WebSocketError as error:
+        sock.sendall(engine.close(error.code))
+
+
+def test_an_echo_in_a_cell_is_judged_by_its_frames_and_by_its_handshake():
+    table = gauntlet(handler=shake_and_echo, group="websocket")
+    failed = {each.check.name for each in table.failures}
+    # It looks at nothing that the client's handshake says, and at all of its frames.
+    assert "a wrong key" in failed
+    assert "another version" in failed
+    handshakes = {each.name for each in in_group("websocket")
+                  if each.run.__module__.endswith("_handshake")}  # fmt: skip
+    assert failed <= handshakes
+    assert table.reports[0].count("", "pass") > 40
+    assert "sent:" in table.why("a wrong key")
+
+
 # ---------------------------------------------------------------- a server in a cell
 
 

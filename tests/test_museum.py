@@ -68,8 +68,9 @@ def shows(exhibit, server):
     with Wire(server.address, 0.5) as wire:
         try:
             wire.send(exhibit.packet)
-            with contextlib.suppress(OSError):  # it has closed already
-                wire.half_close()
+            if b"websocket" not in exhibit.packet:  # there a half-close is a goodbye
+                with contextlib.suppress(OSError):  # it has closed already
+                    wire.half_close()
             return wire.closed("a short look")
         except AssertionError:
             return bytes(wire.buf)
@@ -77,7 +78,8 @@ def shows(exhibit, server):
 
 QUIET = {"no goodbye", "waiting for a life", "one idle client", "a frozen loop", "never closed",
          "a frozen Date", "one buffer for all", "joined blocks", "gathered", "bottomless",
-         "talking to nobody", "failed and served"}  # fmt: skip
+         "talking to nobody", "failed and served", "one frame a packet", "the bomb goes off",
+         "eight bytes for a length", "an empty message is none"}  # fmt: skip
 """Exhibits whose bug shows in time, in another client, or in what the application was told."""
 
 

@@ -89,6 +89,12 @@ class Asking:
         for wire in self._wires:
             wire.close()
 
+    def alone(self) -> None:
+        """Close what the check has opened: a server in a cell serves one client at a time."""
+        for wire in self._wires:
+            wire.close()
+        self._wires.clear()
+
     # ------------------------------------------------------------ connections
 
     def connect(self, live: Live | None = None) -> Wire:

@@ -136,7 +136,7 @@ def the_applications_code(it: Asking) -> None:
     """Code and reason of websocket.close go onto the wire; the code is 1000 when none is given."""
     wanted = {
         "": (1000, ""),
-        "?code=1013": (1013, ""),
+        "?code=1008": (1008, ""),
         "?code=4001&reason=enough%20%E2%82%AC": (4001, "enough \u20ac"),
     }
     for query, (code, reason) in wanted.items():

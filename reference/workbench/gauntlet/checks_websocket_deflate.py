@@ -108,12 +108,21 @@ def compressed_fragments(it: Asking) -> None:
     packed = found.pressed(WORDS)
     found.talk.put(
         frame(RSV1 | TEXT, packed[:5], last=False),
-        frame(PING, b"between"),
         frame(CONTINUES, packed[5:9], last=False),
         frame(CONTINUES, packed[9:]),
     )
-    found.talk.pong(b"between")
     found.gives(WORDS, "the echo of a message in three fragments")
+
+
+@ws("a ping in a compressed message", "RFC 6455 §5.4")
+def a_ping_in_a_compressed_message(it: Asking) -> None:
+    """A ping between compressed fragments is answered, and does not change what they are."""
+    found = squeezed(it)
+    packed = found.pressed(WORDS)
+    found.talk.put(frame(RSV1 | TEXT, packed[:5], last=False), frame(PING, b"between"))
+    found.talk.pong(b"between")
+    found.talk.put(frame(CONTINUES, packed[5:]))
+    found.gives(WORDS, "the echo of a message around a ping")
 
 
 @ws("plain beside compressed", "RFC 7692 §6")
@@ -162,6 +171,7 @@ def offers_that_are_wrong(it: Asking) -> None:
                 "server_max_window_bits", "server_no_context_takeover=1",
                 "server_no_context_takeover; server_no_context_takeover"):  # fmt: skip
         sent = handshake("/echo", f"{FIELD}: {NAME}; {bad}")
+        it.alone()
         wire = it.connect().send(sent)
         if not wire.until_any():
             continue

@@ -152,7 +152,7 @@ def a_length_beyond_all(it: Asking) -> None:
     fails(it, head + b"x", why="no length is so long", at=2)
 
 
-@ws("byte by byte", FRAMES)
+@ws("frames byte by byte", FRAMES)
 def byte_by_byte(it: Asking) -> None:
     """A frame is read however the network has cut it."""
     talk = opened(it)
@@ -272,7 +272,8 @@ def a_flood_of_pings(it: Asking) -> None:
             break
     else:
         raise Miss("39 MB of pings were read, and no pong was taken", sent=flood[:131])
-    opened(it).put(HELLO).gives(TEXT, b"Hello", "the client beside the flood")
+    beside = opened(it, beside=True)
+    beside.put(HELLO).gives(TEXT, b"Hello", "the client beside the flood")
 
 
 # ---------------------------------------------------------------- text

@@ -161,13 +161,14 @@ def by_post(it: Asking) -> None:
     """A WebSocket is asked for by GET, and by no other method."""
     for method in (b"POST", b"HEAD"):
         sent = handshake("/echo").replace(b"GET", method, 1)
+        it.alone()
         wire = it.connect().send(sent)
         if wire.until_any():
             answer = wire.response(head_only=True)
             expect(answer.status != 101, f"{method.decode()} is accepted", sent, answer.head, 9)
 
 
-@ws("a handshake in HTTP/1.0", RULES)
+@ws("a handshake in HTTP/1.0", "RFC 9110 §7.8")
 def in_http_1_0(it: Asking) -> None:
     """A WebSocket needs HTTP/1.1: an Upgrade in HTTP/1.0 must be ignored."""
     sent = handshake("/echo").replace(b"HTTP/1.1", b"HTTP/1.0", 1)
@@ -231,6 +232,6 @@ def half_a_handshake(it: Asking) -> None:
     for _ in range(20):
         it.connect().send(handshake("/echo")[:-2])
     for _ in range(20):
-        opened(it)
-    talk = opened(it)
+        opened(it, beside=True)
+    talk = opened(it, beside=True)
     talk.put(frame(TEXT, b"we too")).gives(TEXT, b"we too", "the client behind forty silent ones")

@@ -1,8 +1,9 @@
 """What was confirmed by hand on real servers: raw bytes sent, and what came, where a check is red.
 
 By the name of the check, by the name of the target.  Versions: uvicorn 0.54.0 with httptools 0.9.0
-or h11 0.16.0, hypercorn 0.18.0, daphne 4.2.3, granian 2.8.7, gunicorn 27.0.1, waitress 3.0.2,
-wsgiref of CPython 3.11.7.  Probe anew before you quote it: servers move.
+or h11 0.16.0, and websockets 17.4 or wsproto 1.3.2; hypercorn 0.18.0 with wsproto and h2 4.4.1,
+daphne 4.2.3, granian 2.8.7, gunicorn 27.0.1, waitress 3.0.2, wsgiref of CPython 3.11.7.  Probe anew
+before you quote it: servers move.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 VERSIONS = {
     "uvicorn": "uvicorn 0.54.0, httptools 0.9.0",
     "uvicorn-h11": "uvicorn 0.54.0, h11 0.16.0",
+    "uvicorn-wsproto": "uvicorn 0.54.0, httptools 0.9.0, wsproto 1.3.2",
     "hypercorn": "hypercorn 0.18.0",
     "daphne": "daphne 4.2.3",
     "granian": "granian 2.8.7",
@@ -21,6 +23,7 @@ VERSIONS = {
 
 SERVED = "200 and the application's content, connection kept"
 BOTH = "200 and the body, then 200 and the content of the request behind it, connection kept"
+OPENED = "101 Switching Protocols"
 UNKNOWN = "Transfer-Encoding means nothing to it: the application waits for bytes, and we for it"
 
 CONFIRMED: dict[str, dict[str, str]] = {
@@ -109,6 +112,50 @@ CONFIRMED: dict[str, dict[str, str]] = {
     "the version of HTTP": {"granian": "http_version '1' for HTTP/1.0"},
     "both addresses": {"granian": "the ports are str: ['127.0.0.1', '60598']"},
     "the lifespan scope": {"granian": "spec_version 2.3, which is the HTTP document's"},
+    "another version": {
+        "uvicorn": "400 without Sec-WebSocket-Version for version 14", "uvicorn-h11": "likewise",
+        "hypercorn": "likewise", "granian": "likewise",
+    },
+    "a handshake in HTTP/1.0": {
+        "uvicorn": OPENED, "uvicorn-h11": OPENED, "uvicorn-wsproto": OPENED, "daphne": OPENED,
+        "granian": "HTTP/1.0 101 Switching Protocols",
+    },
+    "a handshake without Host": {"uvicorn": OPENED, "granian": OPENED},
+    "a handshake by POST": {"granian": OPENED},
+    "a wrong key": {
+        "uvicorn-wsproto": "101 for the key 'c2hvcnQ='", "hypercorn": "likewise",
+        "granian": "likewise",
+    },
+    "two keys": {
+        "uvicorn-wsproto": "101, and Sec-WebSocket-Accept is that of both together",
+        "hypercorn": "101, and it is that of one of them", "granian": "likewise",
+    },
+    "subprotocols in the scope": {
+        "hypercorn": "of 'b' in one field and 'a' in the next the scope has ['a']",
+    },
+    "offers that are wrong": {
+        "uvicorn-wsproto": "permessage-deflate; x_unknown: agreed to", "hypercorn": "likewise",
+    },
+    "a ping in a compressed message": {
+        "uvicorn-wsproto": "a pong, and behind it the rest of the message is taken for plain "
+        "text: garbage comes back, or the connection ends",
+        "hypercorn": "likewise",
+    },
+    "empty messages": {"daphne": "81 80 and a mask: nothing comes back"},
+    "fragments": {"daphne": "two empty fragments of one text: nothing comes back"},
+    "messages of any size": {"daphne": "an empty text of the application is not sent"},
+    "the client's code is told": {"hypercorn": "1000 and a reason: websocket.disconnect says 1006"},
+    "the application's code": {"daphne": "websocket.close with 1008: 1011 goes onto the wire"},
+    "the headers of a WebSocket": {"daphne": "two X-One fields come as one, '1,2'"},
+    "fields of an accept": {
+        "daphne": "x-a and set-cookie are not in the answer", "granian": "likewise",
+    },
+    "a denial of the application's": {
+        "granian": "the extension is offered, and 401 with content goes out as 403 with none",
+    },
+    "a failure before accept": {
+        "daphne": "an application that returns without an answer: nothing comes for 6 s",
+    },
 }  # fmt: skip
 
 for _name in (

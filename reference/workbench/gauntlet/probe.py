@@ -862,8 +862,8 @@ async def s_echo(asked: Asked, scope: Scope, receive: Receive, send: Send) -> No
         message = await receive()
         if message["type"] != "websocket.receive":
             return note_end(asked, message)
-        text, data = message.get("text"), message.get("bytes")
-        value = data if text is None else text
+        text = message.get("text")
+        value = message["bytes"] if text is None else text
         note(asked.token, got=plain(value[:200]), size=len(value), types=kinds(message))
         key = "bytes" if text is None else "text"
         await send({"type": "websocket.send", key: value})

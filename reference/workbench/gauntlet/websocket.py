@@ -157,8 +157,10 @@ class Socket(Talk):
             raise Miss(f"{problem}: {what}", sent=self.sent, got=b"") from None
 
 
-def ask_to_open(it: Asking, sent: bytes) -> Socket:
-    """Send a handshake, and demand a 101."""
+def ask_to_open(it: Asking, sent: bytes, *, beside: bool = False) -> Socket:
+    """Send a handshake, and demand a 101; what was opened before is closed, or stays ``beside``."""
+    if not beside:
+        it.alone()
     talk = Socket(it.connect(), len(sent))
     answer = talk.begin(sent)
     if answer.status != 101:
@@ -167,9 +169,9 @@ def ask_to_open(it: Asking, sent: bytes) -> Socket:
     return talk
 
 
-def opened(it: Asking, target: str = "/echo", *fields: str) -> Socket:
-    """Return an open WebSocket."""
-    return ask_to_open(it, handshake(target, *fields))
+def opened(it: Asking, target: str = "/echo", *fields: str, beside: bool = False) -> Socket:
+    """Return an open WebSocket; see ``ask_to_open``."""
+    return ask_to_open(it, handshake(target, *fields), beside=beside)
 
 
 def fails(
@@ -196,6 +198,7 @@ def fails(
 
 def refuses(it: Asking, sent: bytes, why: str, suspect: bytes = b"", *fields: str) -> None:
     """Demand that a handshake is not accepted, and, of an error, these fields."""
+    it.alone()
     wire = it.connect().send(sent)
     if not wire.until_any():
         return
