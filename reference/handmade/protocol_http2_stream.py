@@ -158,8 +158,7 @@ class StreamChannel:
 
     def unread(self) -> list[Data | End]:
         """Give away what has come of the body."""
-        events = list(self._incoming)
-        self._incoming.clear()
+        events, self._incoming = list(self._incoming), deque()
         return events
 
     def ask_to_leave(self) -> None:

@@ -80,7 +80,7 @@ class Messages:
         return True
 
     def _end(self, closed: Close, failed: bool = False) -> None:
-        """Note how it was closed, answer the client's close by ours, and part (RFC 6455 §7)."""
+        """Note how it was closed, answer the client's close by ours, and part (RFC 6455 §7.1.2)."""
         self.closed = closed
         if not self.closing and closed is not LOST:
             self.closing = True
