@@ -192,7 +192,7 @@ def test_an_audience_hears_all_and_tells_how_late():
     assert len(seen.late) == 2 * 20
     assert seen.slow == 20
     assert 1 <= seen.meanwhile <= 20
-    assert seen.most >= 1.0
+    assert seen.kept >= 1.0
     assert seen.code is None
 
 
