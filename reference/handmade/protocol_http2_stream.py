@@ -28,16 +28,8 @@ class StreamChannel:
 
     __slots__ = (
         *("wire", "engine", "id", "client", "tls", "gone", "left", "exchange", "deadline", "began"),
-        *(
-            "_bell",
-            "_incoming",
-            "_body_open",
-            "_invite",
-            "_patience",
-            "_received",
-            "_write_patience",
-        ),
-        *("_over", "_sent", "_looked_at"),
+        *("_bell", "_incoming", "_body_open", "_invite", "_patience", "_received"),
+        *("_write_patience", "_over", "_sent", "_looked_at"),
     )
 
     def __init__(self, wire: Any, request: Request) -> None:

@@ -132,11 +132,14 @@ class Http2Wire(Wire):
         *,
         end: bool = True,
     ) -> int:
-        """Send a request on a new stream, with a body that fits the windows; return the stream."""
+        """Send a request on a new stream, and its body as the windows let it; return the stream."""
         pairs = fields if isinstance(fields, list) else head(fields)
         stream_id = self.h2.get_next_available_stream_id()
         self.responses[stream_id] = Response()
-        self.h2.send_headers(stream_id, pairs, end_stream=end and body is None)
+        try:
+            self.h2.send_headers(stream_id, pairs, end_stream=end and body is None)
+        except ProtocolError as error:
+            raise Broken(f"the server has said GOAWAY: {self.goaways}") from error
         if body is not None:
             self.data(stream_id, body, end=end)
         self.flush()
