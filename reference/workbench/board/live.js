@@ -77,13 +77,25 @@ function lost(mine) {
   attempt = setTimeout(connect, seconds * 1000);
 }
 
-addEventListener("offline", () => socket && lost(socket));
-addEventListener("online", () => {
-  if (socket) return;
+function park() {
   clearTimeout(attempt);
+  clearTimeout(watch);
+  const mine = socket;
+  socket = null;
+  mine?.close();
+}
+
+function comeBack() {
+  park();
   pause = SHORTEST;
   connect();
-});
+}
+
+addEventListener("offline", () => socket && lost(socket));
+addEventListener("online", comeBack);
+// A browser may keep a page that one has left, with its connection, for when one goes back.
+addEventListener("pagehide", park);
+addEventListener("pageshow", ({ persisted }) => persisted && comeBack());
 
 // --- Posting ---
 
