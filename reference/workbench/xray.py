@@ -26,6 +26,7 @@ from handmade.loading import interface_of
 from handmade.service import Service
 from handmade.wire import Phase
 from workbench import xray_asgi
+from workbench.http2_client import conversation
 from workbench.lanes import Happening, swimlanes
 from workbench.logs import Log, LogStream, captured
 from workbench.picture import Picture
@@ -33,6 +34,7 @@ from workbench.running import ENGINES, fixed
 from workbench.taps import ApplicationTap, EngineTap, SocketTap, bytes_told
 from workbench.taps_asgi import FREE, AsgiTap, Holders
 from workbench.taps_frames import FramesTap
+from workbench.taps_http2 import Http2Tap
 from workbench.wire_dump import hidden, visible
 
 LANES = ("client", "socket", "engine", "gateway", "application")
@@ -120,7 +122,7 @@ class XRay:
         return AsgiTap(app, self, self.lifespan)
 
     def shell(self, shell: Any) -> None:
-        """Watch the WebSockets of a shell too, from the moment at which they become such."""
+        """Watch what a client speaks that begins otherwise: WebSockets, and HTTP/2."""
         plain = getattr(shell, "replaced", None)
         if plain is None:
             return
@@ -130,6 +132,8 @@ class XRay:
             if hasattr(new, "messages"):
                 number = self.connection_of(new.client)
                 new.messages.frames = FramesTap(new.messages.frames, self, number)
+            elif hasattr(new, "channels"):
+                new.engine = Http2Tap(new.engine, self, self.connection_of(new.client))
 
         shell.replaced = replaced
 
@@ -160,6 +164,12 @@ class XRay:
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.picture()._repr_mimebundle_(include, exclude)
+
+    def streams(self, title: str = "", connection: bool = True) -> Picture:
+        """Draw what went over the wire in HTTP/2, frame by frame, with a lane for each stream."""
+        sides = {"recv": "client", "send": "server"}
+        said = [(sides[row.label], row.data) for row in self.rows if row.label in sides]
+        return conversation(said, title or self.title, connection)
 
     def table(self) -> Table:
         """Return the rows with all their bytes, as a table."""

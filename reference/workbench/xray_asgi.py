@@ -25,7 +25,9 @@ from handmade.gateway import Bell, HttpDate
 from handmade.lifespan import Life, Lifespan
 from handmade.loop import Loop
 from handmade.protocol import HttpProtocol
+from handmade.protocol_choice import Newcomer
 from handmade.service import Service, Timeouts
+from workbench.http2_bytes import PREFACE, Teller
 from workbench.logs import captured
 from workbench.taps import bytes_told
 
@@ -124,12 +126,18 @@ class _Client:
         self._closed = False
         self._quiet_since: float | None = None
         self.protocol: Any = None
+        # Of HTTP/2 a row names the frames: their bytes are no text.
+        self._http2 = b"".join(pieces).startswith(PREFACE)
+        self._came, self._went = Teller(), Teller()
+
+    def _told(self, teller: Teller, data: bytes) -> tuple[str, bytes]:
+        return (teller.told(data), data) if self._http2 else bytes_told(data)
 
     def connect(self, loop: Any, shell: Any) -> None:
         """Open the connection."""
         self._loop, self._shell = loop, shell
         self.done = Bell(loop.create_future)
-        self.protocol = HttpProtocol(shell)
+        self.protocol = (Newcomer if self._http2 else HttpProtocol)(shell)
         self.protocol.connection_made(self)
 
     def idle(self, something_is_due: bool) -> bool:
@@ -153,7 +161,7 @@ class _Client:
         """Send, end or leave; the server waits for it."""
         if self._pieces and self._reading and not self._closed:
             piece = self._pieces.pop(0)
-            self._x.note("client", "socket", "recv", *bytes_told(piece))
+            self._x.note("client", "socket", "recv", *self._told(self._came, piece))
             protocol.data_received(piece)
         elif self._half_close and not self._closed:
             self._half_close = False
@@ -201,7 +209,7 @@ class _Client:
     def write(self, data: bytes) -> None:
         """Take all of it at once."""
         if not self._closed:
-            self._x.note("socket", "client", "send", *bytes_told(data))
+            self._x.note("socket", "client", "send", *self._told(self._went, data))
 
     def get_write_buffer_size(self) -> int:
         """Return 0: nothing ever waits."""
