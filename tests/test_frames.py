@@ -188,7 +188,7 @@ def posting(publish_to):
 
 
 def test_an_audience_hears_all_and_tells_how_late():
-    seen = audience(posting([]), lambda: 1 << 20, readers=2, nap=0.1, seconds=0.4)
+    seen = audience(posting([]), lambda: 1 << 20, readers=2, nap=0.1, seconds=0.8)
     assert len(seen.late) == 2 * 20
     assert seen.slow == 20
     assert 1 <= seen.meanwhile <= 20

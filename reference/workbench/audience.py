@@ -67,7 +67,8 @@ class Seen:
     @property
     def kept(self) -> float:
         """What was held while the slow one slept, in MiB: the median of the second half of it."""
-        return median(mib for at, mib in self.held if self.nap / 2 < at < self.nap)
+        during = [mib for at, mib in self.held if self.nap / 2 < at < self.nap]
+        return median(during or [mib for _, mib in self.held])
 
 
 class _Narrow(Asyncio):
