@@ -404,6 +404,14 @@ def test_each_reader_is_told_how_many_are_here(live):
             news(reader, lambda message, numbers: message["readers"] == 3)
 
 
+def test_a_board_where_nothing_happens_says_so_now_and_then(monkeypatch):
+    monkeypatch.setattr("workbench.board.live.HEARTBEAT", 0.05)
+    board = Board()
+    with live_serving("asyncio", board) as address, connect(f"{address}/live") as reader:
+        said = [json.loads(reader.recv(10)) for _ in range(3)]
+    assert said == [{"board": board.id, "posts": [], "readers": 1}] * 3
+
+
 def test_an_unknown_websocket_is_refused(live):
     _, address = live
     with pytest.raises(InvalidStatus) as refused:
@@ -447,10 +455,7 @@ def test_a_reader_that_stalls_is_sent_away_and_the_others_wait_for_nothing():
             board.add("Ada", "we go on")
             heard += news(quick, lambda _, numbers: numbers)[0]
         assert heard == list(range(1, wanted + 2))
-        came = b""
-        while data := slow.recv(1 << 20):
-            came = came[-200:] + data
-    assert struct.pack("!H", 1013) + b"too slow" in came[-200:]
+        assert _until(slow, struct.pack("!H", 1013) + b"too slow")
 
 
 def test_posts_at_once_make_no_quick_reader_slow():

@@ -56,7 +56,7 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "connect-src 'self'",
+        "connect-src 'self' ws: wss:",  # not every browser takes a WebSocket's address for 'self'
         "style-src 'unsafe-inline'",
         "img-src data:",
         "form-action 'self'",
