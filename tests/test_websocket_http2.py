@@ -19,8 +19,9 @@ from h2.events import (
 )
 from hyperframe.frame import DataFrame
 
+from handmade.http2_events import Http2Limits
 from handmade.websocket_handshake import Handshake, accept_fields
-from workbench.contracts.asgi_probes import Receive, Scope, Send, answer
+from workbench.contracts.asgi_probes import Instant, Receive, Scope, Send, answer
 from workbench.contracts.asgi_websocket_client import (
     BINARY,
     CLOSE,
@@ -238,8 +239,6 @@ def test_a_reader_that_does_not_read_holds_up_nobody(shell):
 
 
 def test_an_application_that_does_not_receive_shuts_the_window(shell):
-    from workbench.contracts.asgi_probes import Instant
-
     go, sizes = Instant("the test"), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -293,6 +292,33 @@ def test_a_silent_client_is_asked(shell, monkeypatch):
         assert client.frame(stream)[0] == PING
         client.until(lambda: stream in client.resets or stream in client.ended)
     assert app.last[0]["code"] == 1006
+
+
+def test_who_resets_at_once_runs_no_more_applications_than_it_may(shell):
+    """Rapid reset (CVE-2023-44487): a stream makes room when its application has ended."""
+    running = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await receive()
+        await send({"type": "websocket.accept"})
+        running.append(scope)
+        await go.comes()  # and does not look whether its client is still there
+
+    go = Instant("the test")
+    with (
+        serving(app, shell, http2=Http2Limits(streams=5)) as server,
+        Client(server.address) as client,
+    ):
+        for _ in range(5):
+            stream = client.websocket()
+            client.h2.reset_stream(stream)
+            client.flush()
+        refused = client.websocket()
+        assert client.resets[refused] == 7, "REFUSED_STREAM (RFC 9113 §8.7)"
+        assert len(running) == 5
+        go.happens()
 
 
 def test_compression_is_agreed_on():

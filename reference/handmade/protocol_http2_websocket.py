@@ -21,11 +21,12 @@ from .websocket_handshake import Handshake, accept_fields, read_handshake
 class WebSocketStream(StreamChannel):
     """Carry the bytes of a WebSocket, as ``protocol_websocket.WebSocketWire`` does."""
 
-    __slots__ = ("_held", "_owed", "messages")
+    __slots__ = ("_held", "_owed", "messages", "task")
 
     def __init__(self, wire: Any, request: Request, frames: Connection) -> None:
         super().__init__(wire, request)
         self.messages = Messages(self, frames, wire.timeouts)
+        self.task: Any = None  # the application's
         self._held = False
         self._owed = 0  # bytes that the client may not send again yet
 
@@ -91,9 +92,12 @@ class WebSocketStream(StreamChannel):
         self._bell.ring()
 
     def lose(self) -> None:
-        """Note that the client is gone."""
+        """Note that the client is gone; its application counts until it has noticed."""
         self.messages.lost()
         super().lose()
+        if self.task is not None:
+            self.wire.past.append(self.task)
+            self.task = None
 
     def leave(self) -> None:
         """Note that the client is gone, as far as we can tell."""
@@ -140,7 +144,7 @@ def accept(
     frames = Connection(wire.shell.service.websocket, agreed)
     stream = wire.channels[channel.id] = WebSocketStream(wire, exchange.request, frames)
     stream.deadline = time.monotonic() + wire.timeouts.ping
-    exchange.status = 200
+    stream.task, exchange.status = exchange.task, 200
     wire.note(exchange, channel.began)
     wire.shell.loop.call_soon(channel.ring)  # who waits for the request waits for messages now
     for event in channel.unread():
