@@ -653,6 +653,14 @@ threads        3    200 ms    300 ms  ###########
     assert repr(compare({"threads": fixed(), "dead": nothing}, columns=50)) == expected
 
 
+def test_a_comparison_of_who_waits() -> None:
+    slow = LoadResult([Record(0, 0.0, 0.0, 0.0, 0.4, 0.4)] * 3, 1.0, 1)
+    shown = compare({"a": fixed(), "slow": slow, "dead": LoadResult([], 1.0, 2)}, by="p50")
+    bars = {line.split()[0]: line.count("#") for line in repr(shown).splitlines()[2:]}
+    assert bars["slow"] == 2 * bars["a"] > 0 == bars["dead"]
+    assert shown.alt.endswith("a p50 200 ms, slow p50 400 ms, dead p50 none.")
+
+
 PICTURES = {
     "timeline": lambda: timeline(fixed()),
     "an empty timeline": lambda: timeline(LoadResult([], 1.0, 2)),

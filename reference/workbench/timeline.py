@@ -351,25 +351,35 @@ def _client_axis(axes: Axes, clients: Sequence[int], label: str) -> None:
 # --- Servers side by side ---------------------------------------------------------------------
 
 
-def compare(results: Mapping[str, LoadResult], columns: int = 78, title: str = "") -> Picture:
-    """Draw the rate and the latencies of several servers, by name, under each other."""
+def compare(
+    results: Mapping[str, LoadResult], columns: int = 78, title: str = "", by: str = "rate"
+) -> Picture:
+    """Draw the rate and the latencies of several servers, by name, under each other.
+
+    ``by``: what the bars of the text and the words beside the picture tell, "rate" or "p50", where
+    the question is who waits.
+    """
     title = title or "The same load, side by side"
-    parts = [f"{name} {r.rate:.0f} answers per second" for name, r in results.items()]
+    if by == "p50":
+        parts = [f"{name} p50 {duration(r.latency(50))}" for name, r in results.items()]
+    else:
+        parts = [f"{name} {r.rate:.0f} answers per second" for name, r in results.items()]
     return Picture(
         draw=lambda: _draw_compare(results, title),
-        text=_compare_text(results, title, columns),
+        text=_compare_text(results, title, columns, by),
         alt=f"{title}. {', '.join(parts)}.",
     )
 
 
-def _compare_text(results: Mapping[str, LoadResult], title: str, columns: int) -> str:
+def _compare_text(results: Mapping[str, LoadResult], title: str, columns: int, by: str) -> str:
     names = max([len(name) for name in results], default=0)
-    best = max((result.rate for result in results.values()), default=0.0)
+    values = [result.latency(50) if by == "p50" else result.rate for result in results.values()]
+    most = max((value for value in values if not math.isnan(value)), default=0.0)
     width = max(columns - names - 32, 8)
     lines = [title[:columns], f"{'':>{names}}   rate/s       p50       p99"]
-    for name, result in results.items():
+    for (name, result), value in zip(results.items(), values, strict=True):
         p50, p99 = duration(result.latency(50)), duration(result.latency(99))
-        bar = "#" * _length(result.rate, best, width)
+        bar = "#" * _length(value, most, width)
         lines.append(f"{name:>{names}} {result.rate:>8.0f} {p50:>9} {p99:>9}  {bar}".rstrip())
     return "\n".join(lines)
 

@@ -489,16 +489,22 @@ def stopped_is_stopped(server: Any) -> None:
 
 @case("asgi", "who holds the loop", "Python, Developing with asyncio", 10, needs={"watchdog"})
 def who_holds_the_loop(server: Any) -> None:
-    """An application that blocks the loop is found: the log shows the line that blocks."""
+    """An application that blocks the loop is found: the log shows the line that blocks.
+
+    And it shows the line of the application that asked for it, deep as that may be.
+    """
     log: list[str] = []
     never = threading.Event()
+
+    def library(depth: int) -> None:
+        never.wait(0.05) if not depth else library(depth - 1)
 
     @App
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/block":
             deadline = time.monotonic() + getattr(server, "patience", PATIENCE)
             while not any("never.wait" in line for line in log) and time.monotonic() < deadline:
-                never.wait(0.05)
+                library(depth=20)
         await answer(send)
 
     with up(server, app, log=log, slow_callback=0.1) as connect:
@@ -507,4 +513,5 @@ def who_holds_the_loop(server: Any) -> None:
         connect().send(request("/block")).response()
     told = [line for line in log if "has been held for" in line]
     same(len(told), 1, "once for each time that the loop is held")
-    expect(any("never.wait" in line for line in log), f"the line that blocks is not in {log}")
+    for part in ("never.wait", "library(depth=20)"):
+        expect(any(part in line for line in log), f"{part} is not in {log}")
