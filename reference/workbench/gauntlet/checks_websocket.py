@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from . import (
-    checks_websocket_asgi,
-    checks_websocket_close,
-    checks_websocket_deflate,
-    checks_websocket_frames,
-    checks_websocket_handshake,
-)  # isort: skip
+import importlib
 
-PARTS = (
-    checks_websocket_handshake, checks_websocket_frames, checks_websocket_close,
-    checks_websocket_deflate, checks_websocket_asgi,
-)  # fmt: skip
+NAMES = ("handshake", "frames", "close", "deflate", "asgi")
 """In the order of the table."""
+
+PARTS = [importlib.import_module(f"{__package__}.checks_websocket_{name}") for name in NAMES]

@@ -20,7 +20,7 @@ from .confirmed import seen
 
 GROUPS = (
     "framing", "limits", "keep-alive", "wsgi", "asgi", "lifespan", "disconnects", "streaming",
-    "concurrency", "hostile", "websocket",
+    "concurrency", "hostile", "websocket", "http2",
 )  # fmt: skip
 """The groups in the order of the table; each is a module ``checks_...``."""
 
