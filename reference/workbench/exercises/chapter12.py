@@ -165,9 +165,9 @@ DECODE_A_FRAME = Exercise(
         """,
     ),
     afterwards="""
-        Your function looks at the whole again with each call; a byte at a time, a frame of a
-        megabyte would take hours. Engines keep the header that they have read, and wait for so many
-        bytes.
+        Your function reads the header again with each call, and who calls it joins the bytes again:
+        a byte at a time, a megabyte is a million calls for one frame. Engines keep the header that
+        they have read, and wait for so many bytes.
 
         Uvicorn reads frames by `websockets` or `wsproto`, two libraries of which the first undoes
         the mask in C when it can. Hypercorn takes wsproto.
@@ -484,23 +484,34 @@ def much_at_once(make_app: Any) -> None:
 
 
 def slow_reader(served: Served) -> tuple[Member, Member, Member]:
-    """Return two that read and one that will not, and has little room for what it does not read."""
-    ada, bob, tortoise = comes(served, "ada", "bob", "tortoise")
+    """Return two that read and one that will not, and has little room for what it does not read.
+
+    The slow one came between the two: who is told of it in the midst of a message shows.
+    """
+    ada, tortoise, bob = comes(served, "ada", "tortoise", "bob")
     tortoise.wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     return ada, bob, tortoise
 
 
 def nobody_waits(make_app: Any) -> None:
-    """One does not read while others talk."""
+    """One does not read while others talk, and those hear all in the same order."""
     with room(make_app) as served:
         ada, bob, _ = slow_reader(served)
-        for _ in range(80):
-            ada.say(LONG)
+        heard: dict[str, list[str]] = {"ada": [], "bob": []}
+        for number in range(80):
+            ada.say(f"{number} {LONG}")
             for each in (ada, bob):
                 while (text := each.hears("what ada says, while tortoise reads nothing")) != (
-                    f"ada: {LONG}"
+                    f"ada: {number} {LONG}"
                 ):
                     same(text, "tortoise left", f"what {each.name} hears")
+                    heard[each.name].append(text)
+                heard[each.name].append(f"ada: {number}")
+    for place, (one, other) in enumerate(zip(*heard.values(), strict=False)):
+        if one != other:
+            texts = [all_of[place : place + 2] for all_of in heard.values()]
+            problem = "ada and bob do not hear the same order, when the slow one leaves"
+            raise Broken(problem, got=f"ada {texts[0]}, bob {texts[1]}")
 
 
 def until_it_left(speaker: Member, listener: Member) -> None:
@@ -566,7 +577,9 @@ BROADCAST = Exercise(
             "nobody waits",
             nobody_waits,
             "`await send(...)`, or `await queue.put(...)` on a full queue, in the coroutine of the "
-            "one who speaks. It must only put, and never wait.",
+            "one who speaks. It must only put, and never wait. Or, where the order is not the same "
+            "for all: telling that one has left in the midst of the loop that still delivers a "
+            "message. Note who has no room, and let them leave behind the loop.",
         ),
         Point(
             "the slow one is told",
@@ -580,8 +593,10 @@ BROADCAST = Exercise(
     hints=(
         "Who may wait for a reader's network? Give that somebody a coroutine for each reader.",
         "For each client three tasks: one receives and puts into all mailboxes (put_nowait), one "
-        "empties the own mailbox, one waits for an Event that says 'too slow'. "
-        "asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED).",
+        "empties the own mailbox, one waits for an Event that says 'too slow'. New here: "
+        "asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED) returns when the first of them "
+        "has ended, and leaves the others running. And receive returns at once while messages are "
+        "there: behind each, `await asyncio.sleep(0)` lets the mailboxes be emptied.",
         """
         The heart of it:
 
