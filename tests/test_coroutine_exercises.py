@@ -12,6 +12,7 @@ import pytest
 
 from workbench.contracts import Broken
 from workbench.exercises import Exercise, Point, coroutines, runner
+from workbench.exercises.model import Slip
 
 
 def problem_of(run, seconds=0.5):
@@ -57,6 +58,35 @@ class Callable:
 def test_what_is_no_coroutine_function_is_named(thing, words):
     with pytest.raises(Broken, match=words.replace("(", r"\(").replace(")", r"\)")[:30]):
         coroutines.kind(thing, "app")
+
+
+def test_a_forgotten_await_is_the_cause_of_what_is_broken_behind_it():
+    async def app():
+        pass
+
+    def broken(forgets):
+        with coroutines.none_forgotten():
+            if forgets:
+                app()
+            raise Broken("the server answered 500")
+
+    with pytest.raises(Slip, match="coroutine 'app' was never awaited"):
+        broken(forgets=True)
+    with pytest.raises(Broken, match="the server answered 500"):
+        broken(forgets=False)
+
+
+def test_steps_are_counted():
+    async def app():
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return "done"
+
+    async def main():
+        steps = coroutines.Steps(app())
+        return await steps, steps.count
+
+    assert asyncio.run(main()) == ("done", 3)
 
 
 def test_what_is_one_passes():
