@@ -92,7 +92,15 @@ def test_there_are_checks_enough_of_websocket():
     assert sum(not each.needs for each in found) >= 60
 
 
-@pytest.mark.parametrize("group", ["websocket"])
+def test_there_are_checks_enough_of_http_2():
+    found = in_group("http2")
+    assert len(found) >= 40
+    assert sum(not each.choice for each in found) >= 40
+    assert {each.chapter for each in found} == {13}
+    assert sum(not each.needs for each in found) >= 40
+
+
+@pytest.mark.parametrize("group", ["websocket", "http2"])
 def test_who_does_not_speak_it_is_told_so_in_one_cell(group):
     table = gauntlet(handler=answers_ok, group=group)
     (report,) = table.reports

@@ -23,6 +23,7 @@ VERSIONS = {
 
 SERVED = "200 and the application's content, connection kept"
 BOTH = "200 and the body, then 200 and the content of the request behind it, connection kept"
+GOAWAY_7 = "a ping of 7 bytes: GOAWAY 1, PROTOCOL_ERROR"
 OPENED = "101 Switching Protocols"
 UNKNOWN = "Transfer-Encoding means nothing to it: the application waits for bytes, and we for it"
 
@@ -153,10 +154,44 @@ CONFIRMED: dict[str, dict[str, str]] = {
     "a denial of the application's": {
         "granian": "the extension is offered, and 401 with content goes out as 403 with none",
     },
+    "no settings first": {
+        "hypercorn": "a preface, a ping and a request without SETTINGS: pong, and 200",
+        "granian": "likewise",
+    },
+    "settings of another length": {
+        "hypercorn": "an acknowledgement of 6 bytes: GOAWAY 1, PROTOCOL_ERROR",
+        "granian": "5 bytes: GOAWAY 1, PROTOCOL_ERROR",
+    },
+    "values that no setting has": {"granian": "a window of 2 to the 31: GOAWAY 1, PROTOCOL_ERROR"},
+    "frames of another length": {"granian": GOAWAY_7},
+    "a failed connection ends": {"granian": GOAWAY_7},
+    "GOAWAY of the client": {
+        "hypercorn": "a request and GOAWAY in one packet: the connection ends without an answer",
+    },
+    "content behind the end": {"granian": "GOAWAY 1, PROTOCOL_ERROR"},
+    "a head behind the end": {"granian": "GOAWAY 1, PROTOCOL_ERROR"},
+    "a length and no content": {"hypercorn": "Content-Length: 5 and END_STREAM: 200"},
+    "blanks around a value": {"granian": "a value that begins with a blank: 200"},
+    "trailers that are wrong": {"granian": "trailers with :path: 200"},
+    "an answer that fails over HTTP/2": {
+        "hypercorn": "200 and the first part, and then nothing: the stream stays open",
+    },
+    "one cookie": {"granian": "cookie stands twice in the headers"},
+    "HEAD over HTTP/2": {"granian": "HEADERS, and behind it DATA with 'ok'"},
+    "204 and 304 over HTTP/2": {"granian": "204, and behind it DATA with 'content'"},
     "a failure before accept": {
         "daphne": "an application that returns without an answer: nothing comes for 6 s",
     },
 }  # fmt: skip
+
+for _name in (
+    "a number that is in no table", "a table too large", "Huffman that ends wrongly",
+    "half a field",
+):  # fmt: skip
+    CONFIRMED[_name] = {
+        "hypercorn": "GOAWAY 1, PROTOCOL_ERROR, in the place of 9, COMPRESSION_ERROR",
+        "granian": "likewise",
+    }
 
 for _name in (
     "chunks are decoded", "chunk sizes", "chunk extensions", "trailers", "a chunk without a size",

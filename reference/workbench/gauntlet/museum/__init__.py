@@ -98,7 +98,7 @@ def exhibit_of(
 
 def exhibits() -> list[Exhibit]:
     """Return the whole collection."""
-    for module in ("wsgi_exhibits", "asgi_exhibits", "websocket_exhibits"):
+    for module in ("wsgi_exhibits", "asgi_exhibits", "websocket_exhibits", "http2_exhibits"):
         importlib.import_module(f"{__name__}.{module}")
     return list(_EXHIBITS)
 
