@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -83,11 +84,17 @@ def fetch2(
 
 
 def feeds2(
-    address: Address, paths: Sequence[str], meanwhile: Callable[[], object] | None = None
+    address: Address,
+    paths: Sequence[str],
+    meanwhile: Callable[[], object] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> list[list[float]]:
-    """Return when each piece of each answer came, in seconds; over HTTP/2, all at once."""
+    """Return when each piece of each answer came, in seconds; over HTTP/2, all at once.
+
+    ``tls`` is a context that offers "h2"; without it HTTP/2 is spoken by prior knowledge.
+    """
     began = time.perf_counter()
-    answers = _all2(address, paths, None, meanwhile)
+    answers = _all2(address, paths, None, meanwhile, tls)
     return [[when - began for when in each.arrivals] for each in answers]
 
 
@@ -96,8 +103,9 @@ def _all2(
     paths: Sequence[str],
     window: int | None,
     meanwhile: Callable[[], object] | None,
+    tls: ssl.SSLContext | None = None,
 ) -> list[Answer]:
-    with Http2Client(address, window=window, patience=PATIENCE) as client:
+    with Http2Client(address, window=window, patience=PATIENCE, tls=tls) as client:
         streams = [client.ask(path) for path in paths]
         if meanwhile is not None:
             meanwhile()

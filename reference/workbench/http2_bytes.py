@@ -144,7 +144,7 @@ class Teller:
         if not self._greeted and self._buf.startswith(PREFACE):
             self._buf = self._buf[len(PREFACE) :]
             self._greeted = True
-            found.append((0, "the preface"))
+            found.append((0, "preface"))
         whole, self._buf = cut(self._buf)
         found += [(frame.stream, _short(frame)) for frame in whole]
         return found

@@ -146,6 +146,10 @@ class Http2Client:
             except StillWaiting:
                 return
 
+    def sizes(self) -> dict[int, int]:
+        """Return how many bytes of content have come, by stream."""
+        return {stream: len(answer.body) for stream, answer in self.answers.items()}
+
     def flush(self) -> None:
         """Send what h2 has ready."""
         if data := self.h2.data_to_send():
@@ -199,10 +203,10 @@ def conversation(
     numbers = sorted({stream for _, stream, _ in told if stream or connection})
     names = {number: f"stream {number}" if number else "connection" for number in numbers}
     lanes = ["client", *names.values(), "server"]
-    rows = [
-        # Each arrow ends at its stream's lane: what is on the lane is what the stream has seen.
-        Happening(side, names[stream], "▪", text)
-        for side, stream, text in told
-        if stream in names
-    ]
+    rows = []
+    for side, stream, text in told:
+        if stream in names:
+            kind, _, about = text.partition(" ")
+            about = about.removeprefix(f"{stream} ").removeprefix(str(stream))
+            rows.append(Happening(side, names[stream], kind, about))
     return swimlanes(lanes, rows, None, title)

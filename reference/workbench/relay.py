@@ -106,13 +106,14 @@ class _Line:
 class Relay(_Line):
     """TCP connections to a server, each way ``delay`` seconds long.
 
-    ``repair`` is how many seconds a lost piece comes late; by default four delays, two there and
-    back: one until the sender learns of it, one for the second attempt.
+    ``repair`` is how many seconds a lost piece comes late; by default three delays. The news that
+    something is missing needs one, the second attempt another one; the third stands for the packets
+    that must come behind a gap before TCP believes in it (RFC 5681 §3.2).
     """
 
     def __init__(self, server: Address, delay: float = 0.0, repair: float | None = None) -> None:
         super().__init__(delay)
-        self.repair = 4 * delay if repair is None else repair
+        self.repair = 3 * delay if repair is None else repair
         self._server = server
         self._listener = socket.create_server((HOST, 0), backlog=64)
         self._listener.setblocking(False)

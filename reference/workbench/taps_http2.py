@@ -70,11 +70,12 @@ class Http2Tap:
 
 def _told(event: Any, stream_id: int | None = None) -> tuple[str, bytes]:
     """Say what an event is about, its stream first."""
-    stream = getattr(event, "stream_id", 0) if stream_id is None else stream_id
+    number = getattr(event, "stream_id", 0) if stream_id is None else stream_id
+    stream = f"stream {number}" if number else "connection"
     error = getattr(event, "error", None)
     if isinstance(error, PeerError):
         return f"{stream}: {error}", b""
     if hasattr(event, "code"):
         return f"{stream}: {getattr(event.code, 'name', event.code)}", b""
     detail, data = _event(event)
-    return f"{stream}: {detail}" if detail else f"{stream}", data
+    return f"{stream}: {detail}" if detail else stream, data
