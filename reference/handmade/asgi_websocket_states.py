@@ -25,8 +25,8 @@ class Talking(Enum):
 
     __hash__ = object.__hash__  # see http1_states.State
 
-    CONNECTING = "the handshake has no answer yet"
-    DENYING = "the handshake is answered by an ordinary response"
+    CONNECTING = "not answered yet"
+    DENYING = "denied by a response"
     OPEN = "messages go both ways"
     CLOSED = "it is closed"
 
