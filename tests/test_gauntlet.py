@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -169,6 +170,57 @@ def test_an_echo_in_a_cell_is_judged_by_its_frames_and_by_its_handshake():
     assert failed <= handshakes
     assert table.reports[0].count("", "pass") > 40
     assert "sent:" in table.why("a wrong key")
+
+
+def frames_by_hand(sock):
+    """Be the server of chapter 13: frames in, the engine between, frames out."""
+    from handmade.events import NEED_DATA, Data, End, Request, Response
+    from handmade.http2 import Connection
+    from handmade.http2_events import ConnectionFailed
+
+    engine = Connection()
+    with contextlib.suppress(OSError):
+        while not engine.must_close:
+            try:
+                event = engine.next_event()
+            except ConnectionFailed:
+                break
+            if event is NEED_DATA:
+                sock.sendall(engine.outgoing())
+                if not (data := sock.recv(65536)):
+                    return
+                engine.receive(data)
+            elif isinstance(event, Request):
+                fields = ((b"content-length", b"2"),)
+                engine.put(Response(200, fields), event.stream_id)
+            elif isinstance(event, Data):
+                engine.acknowledge(event.stream_id, len(event.data))
+            elif isinstance(event, End):
+                engine.put(Data(b"ok"), event.stream_id)
+                engine.put(End(), event.stream_id)
+        sock.sendall(engine.outgoing())
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass
+
+
+def test_frames_in_a_cell_are_judged_by_what_the_wire_shows():
+    table = gauntlet(handler=frames_by_hand, group="http2")
+    assert table.why() == "Nothing failed."
+    assert table.reports[0].count("", "pass") > 40
+
+
+def test_a_failure_of_http_2_names_its_frames():
+    def greets(sock):
+        sock.sendall(bytes.fromhex("000000 04 00 00000000"))
+        while sock.recv(65536):
+            pass
+
+    table = Table([judge(of_function("greets", handler=greets), checks=[named("an even stream")])])
+    text = table.why()
+    assert "still waiting for GOAWAY with PROTOCOL_ERROR: stream 2" in text
+    assert "(sent: HEADERS on 2)" in text
+    assert "^ byte 8" in text
 
 
 # ---------------------------------------------------------------- a server in a cell

@@ -129,7 +129,7 @@ def head_request(it: Asking) -> None:
     """The answer to HEAD has no content, and ends with its head; the fields are those of GET."""
     connection = connected(it)
     reply = connection.get(head("/ok", method=b"HEAD"))
-    same((reply.status, reply.body), (200, b""), "status and content")
+    same((reply.status, reply.body), (200, b""), "status and content", connection.sent)
     expect(reply.values(b"content-length") in ([b"2"], []), "another length", None, reply.fields)
     same(connection.get("/ok").body, b"ok", "the GET behind it")
 
@@ -140,7 +140,7 @@ def no_content(it: Asking) -> None:
     connection = connected(it)
     for code in (204, 304):
         reply = connection.get(f"/status?code={code}&body=content")
-        same((reply.status, reply.body), (code, b""), "status and content")
+        same((reply.status, reply.body), (code, b""), "status and content", connection.sent)
 
 
 @asgi("an answer without a length", "RFC 9113 §8.1")

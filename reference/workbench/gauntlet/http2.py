@@ -120,6 +120,18 @@ def reset(stream: int, code: int = 8) -> bytes:
     return frame(RST_STREAM, 0, stream, struct.pack(">I", code))
 
 
+def in_words(data: bytes) -> str:
+    """Name frames, one after the other: HEADERS on 1, PING."""
+    found: list[str] = []
+    data = data.removeprefix(PREFACE)
+    while len(data) >= 9 and len(found) < 6:
+        kind, stream = data[3], int.from_bytes(data[5:9], "big") & 0x7FFFFFFF
+        name = KINDS[kind] if kind < len(KINDS) else f"frame {kind:#x}"
+        found.append(f"{name} on {stream}" if stream else name)
+        data = data[9 + int.from_bytes(data[:3], "big") :]
+    return ", ".join(found) + (", ..." if data else "")
+
+
 # ---------------------------------------------------------------- what comes
 
 
@@ -182,7 +194,7 @@ class Connection:
         """Code, and the last stream, of the server's GOAWAY."""
         self.ended = False
         self._block = b""
-        self._front = len(b"".join(first))
+        self._said = bytearray()
         if first:
             self.wire.send(b"".join(first))
 
@@ -190,12 +202,14 @@ class Connection:
 
     @property
     def sent(self) -> bytes:
-        """All that was sent behind the preface and the settings."""
-        return bytes(self.wire.sent[self._front :])
+        """What the check has sent: without the first settings, and what answers the server's."""
+        return bytes(self._said)
 
     def put(self, *frames: bytes) -> Connection:
         """Send frames."""
-        self.wire.send(b"".join(frames))
+        data = b"".join(frames)
+        self._said += data
+        self.wire.send(data)
         return self
 
     def block(self, fields: Pairs) -> bytes:
@@ -287,9 +301,9 @@ class Connection:
             reply.body += got.content
             reply.complete |= bool(got.flags & END_STREAM)
             if self.greedy and got.payload:
-                self.put(window(len(got.payload)))
+                self.wire.send(window(len(got.payload)))
                 if not reply.complete:
-                    self.put(window(len(got.payload), got.stream))
+                    self.wire.send(window(len(got.payload), got.stream))
         elif got.kind in (HEADERS, CONTINUATION):
             content = got.content
             if got.kind == HEADERS and got.flags & 0x20:
@@ -373,10 +387,12 @@ class Connection:
                                f"wanted GOAWAY with {wanted}: {why}", sent=self.sent,
                                got=got.payload)  # fmt: skip
         except Miss as miss:
+            miss.problem += f" (sent: {in_words(self.sent)})"
             miss.sent, miss.suspect = self.sent, suspect
             raise
         if self.goaway is not None and code_name(self.goaway[0]) not in codes:
             problem = f"wanted GOAWAY with {wanted}, came {code_name(self.goaway[0])}: {why}"
+            problem += f" (sent: {in_words(self.sent)})"
             came = struct.pack(">II", *self.goaway[::-1])
             wrong = Miss(problem, sent=self.sent, got=came, at=7)
             wrong.suspect = suspect
@@ -397,8 +413,9 @@ class Connection:
             return
         if code is None or code_name(code) not in codes:
             came = f"the answer {reply.status}" if code is None else code_name(code)
-            raise Miss(f"wanted RST_STREAM with {wanted}, came {came}: {why}", sent=self.sent,
-                       got=reply.body or reply.status)  # fmt: skip
+            problem = f"wanted RST_STREAM with {wanted}, came {came}: {why}"
+            raise Miss(f"{problem} (sent: {in_words(self.sent)})", sent=self.sent,
+                       got=reply.body or None)  # fmt: skip
 
 
 def connected(it: Asking, *pairs: tuple[int, int], greedy: bool = True) -> Connection:
