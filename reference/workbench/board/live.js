@@ -19,7 +19,6 @@ let socket, watch, attempt;
 // --- What comes ---
 
 function show(post) {
-  if (post.number <= last) return;
   last = post.number;
   const item = document.createElement("li"), author = document.createElement("b");
   author.textContent = post.author; // text, never HTML: what people post is not trusted

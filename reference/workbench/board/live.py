@@ -106,11 +106,15 @@ class Live:
                 self._tell_others(loop)
 
     def _tell_others(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell everybody how many are here, soon."""
+        """Tell everybody how many are here, soon.
+
+        A timer whose time is over and that is still here is that of a loop that has ended.
+        """
         if self._presence is None or self._presence.when() <= loop.time():
             self._presence = loop.call_later(PRESENCE, self._wake)
 
     def _wake(self) -> None:
+        self._presence = None
         for reader in self.readers:
             reader.news.set()
 
