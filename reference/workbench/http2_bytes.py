@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.picture import BLUE, GREEN, GREY, ORANGE, PALE, RED, Picture, sheet
+from workbench.lanes import ORANGE_TEXT
+from workbench.picture import BLUE, GREEN, GREY, PALE, RED, Picture, sheet
 from workbench.wire_dump import Dump, Row, visible
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _where(frame: Frame) -> str:
 # --- One --------------------------------------------------------------------------------------
 
 FIELDS = (
-    ("length", 0, 3, BLUE), ("type", 3, 4, ORANGE), ("flags", 4, 5, GREEN),
+    ("length", 0, 3, BLUE), ("type", 3, 4, ORANGE_TEXT), ("flags", 4, 5, GREEN),
     ("stream", 5, 9, RED),
 )  # fmt: skip
 

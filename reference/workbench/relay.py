@@ -49,6 +49,7 @@ class _Line:
         self._selector = selectors.DefaultSelector()
         self._near, self._far = socket.socketpair()
         self._selector.register(self._far, selectors.EVENT_READ, self._wake)
+        self._socks = [self._far]  # to be closed at the end
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -93,14 +94,9 @@ class _Line:
             while self._due and self._due[0][0] <= now:
                 with suppress(OSError):  # one side has left: what comes now reaches nobody
                     heapq.heappop(self._due)[2]()
-        for key in list(self._selector.get_map().values()):
-            self._close(key.fileobj)
         self._selector.close()
-
-    def _close(self, sock: Any) -> None:
-        with suppress(KeyError, ValueError):
-            self._selector.unregister(sock)
-        sock.close()
+        for sock in self._socks:
+            sock.close()
 
 
 class Relay(_Line):
@@ -117,12 +113,15 @@ class Relay(_Line):
         self._server = server
         self._listener = socket.create_server((HOST, 0), backlog=64)
         self._listener.setblocking(False)
+        self._socks.append(self._listener)
         self.address: Address = self._listener.getsockname()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
     def _accept(self, listener: socket.socket) -> None:
         client, _ = listener.accept()
+        self._socks.append(client)
         server = socket.create_connection(self._server, 2.0)
+        self._socks.append(server)
         began = time.monotonic()
         _Way(self, client, server, began + 2 * self.delay, False)
         _Way(self, server, client, began, True)
@@ -171,6 +170,7 @@ class UdpRelay(_Line):
         self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._front.bind((HOST, 0))
         self._front.setblocking(False)
+        self._socks.append(self._front)
         self.address: Address = self._front.getsockname()
         self._backs: dict[Any, socket.socket] = {}  # the client's address: our socket for it
         self._selector.register(self._front, selectors.EVENT_READ, self._from_client)
@@ -180,6 +180,7 @@ class UdpRelay(_Line):
         back = self._backs.get(client)
         if back is None:
             back = self._backs[client] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socks.append(back)
             back.connect(self._server)
             back.setblocking(False)
             answer = lambda sock: self._from_server(sock, client)  # noqa: E731
