@@ -9,8 +9,8 @@ before you quote it: servers move.
 from __future__ import annotations
 
 VERSIONS = {
-    "uvicorn": "uvicorn 0.54.0, httptools 0.9.0",
-    "uvicorn-h11": "uvicorn 0.54.0, h11 0.16.0",
+    "uvicorn": "uvicorn 0.54.0, httptools 0.9.0, websockets 17.4",
+    "uvicorn-h11": "uvicorn 0.54.0, h11 0.16.0, websockets 17.4",
     "uvicorn-wsproto": "uvicorn 0.54.0, httptools 0.9.0, wsproto 1.3.2",
     "hypercorn": "hypercorn 0.18.0",
     "daphne": "daphne 4.2.3",
@@ -112,6 +112,13 @@ CONFIRMED: dict[str, dict[str, str]] = {
     "the version of HTTP": {"granian": "http_version '1' for HTTP/1.0"},
     "both addresses": {"granian": "the ports are str: ['127.0.0.1', '60598']"},
     "the lifespan scope": {"granian": "spec_version 2.3, which is the HTTP document's"},
+}  # fmt: skip
+
+for _seen in CONFIRMED.values():
+    if "uvicorn" in _seen:  # its HTTP/1.1 is the same: what differs is who reads the frames
+        _seen["uvicorn-wsproto"] = _seen["uvicorn"]
+
+CONFIRMED |= {
     "another version": {
         "uvicorn": "400 without Sec-WebSocket-Version for version 14", "uvicorn-h11": "likewise",
         "hypercorn": "likewise", "granian": "likewise",
