@@ -127,7 +127,8 @@ class Live:
             present = len(self.readers)
             if not posts and present == told:
                 try:
-                    await asyncio.wait_for(reader.news.wait(), HEARTBEAT)
+                    async with asyncio.timeout(HEARTBEAT):  # wait_for of 3.11 can lose a cancel()
+                        await reader.news.wait()
                     continue
                 except TimeoutError:
                     pass
