@@ -258,10 +258,31 @@ def hears_no_pong(patch):
     overdue = protocol_messages.Messages.overdue
 
     def deaf(self):
-        self.heard = False
+        self.heard = self.asked - 1
         overdue(self)
 
     patch(protocol_messages.Messages, "overdue", deaf)
+
+
+@other("empty messages weigh nothing", "empty messages count")
+def weightless(patch):
+    patch(protocol_messages, "MESSAGE", 0)
+
+
+@other("who is not read from is called silent", "who is not read from is not deaf")
+def judged_unheard(patch):
+    patch(protocol_websocket.WebSocketWire, "held", False)
+
+
+@other("a stop makes who sends a failure", "a stop under a sender")
+def blamed(patch):
+    failed = asgi_websocket.WebSocketExchange._failed
+
+    def blame(self, error):
+        gateway.logger.error("websocket failed: %s", error)
+        failed(self, error)
+
+    patch(asgi_websocket.WebSocketExchange, "_failed", blame)
 
 
 # ---------------------------------------------------------------- what we had ourselves

@@ -654,4 +654,5 @@ def test_a_handshake_error_is_the_peer_s() -> None:
     with pytest.raises(PeerError) as error:
         read_handshake(request_of(version, without=[version[0]]))
     assert isinstance(error.value, HandshakeError)
-    assert (error.value.status, error.value.fields) == (426, ((b"Sec-WebSocket-Version", b"13"),))
+    ours = ((b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13"))
+    assert (error.value.status, error.value.fields) == (426, ours)

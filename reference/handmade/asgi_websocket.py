@@ -87,7 +87,7 @@ class WebSocketExchange:
         """Tell the client: by 500 before the answer, by 1011 after it (RFC 6455 §7.4.1)."""
         name = self.request.target.decode()
         ours = isinstance(error, Disconnected) or not isinstance(error, Exception)
-        if self.channel.left and (ours or self.talking is OPEN):
+        if (self.channel.left or self.channel.gone) and (ours or self.talking is OPEN):
             logger.info("websocket %s: the client left, the application ended: %r", name, error)
         elif self.talking in (OPEN, CLOSED):
             seen = None if isinstance(error, OurError) else error

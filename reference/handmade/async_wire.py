@@ -170,6 +170,11 @@ class AsyncWire:
             self._paused = True
             self.transport.pause_reading()
 
+    @property
+    def held(self) -> bool:
+        """True while we let the client wait."""
+        return self._paused
+
     def read_on(self) -> None:
         """Take bytes again, if we had stopped."""
         if self._paused:

@@ -41,8 +41,7 @@ DIFFERENCES = {
     "ours 400 where the end of the body cannot be told (RFC 9112 §6.3 case 4)",
     "control characters": "h11 keeps them in field values, as RFC 9110 §5.5 allows; ours refuses",
     "fragment": "h11 takes '#' in a target, which RFC 9112 §3.2 has no place for",
-    "1.0 keep-alive": "h11 closes after every HTTP/1.0 response; ours keeps the connection when "
-    "asked to (RFC 9112 §9.3)",
+    "1.0 keep-alive": "h11 closes after HTTP/1.0; ours stays when it is asked to (RFC 9112 §9.3)",
     "chunk extension": "h11 skips whatever is behind the semicolon, however long; ours checks its "
     "grammar and bounds it (RFC 9112 §7.1.1)",
     "chunk blank": "h11 takes a blank behind a chunk size; the grammar of RFC 9112 §7.1 has none",
@@ -231,6 +230,7 @@ class Connection(BothSides):
         if length is not None and status != 204:
             fields.append((b"content-length", b"%d" % length))
         self._keep_alive = self._keep_alive and not facts.close and self.reading is Reading.DONE
+        fields += [(b"connection", b"upgrade")] * facts.upgrade
         if not self._keep_alive:
             fields.append((b"connection", b"close"))
         reason = response.reason or REASONS.get(status, b"")

@@ -59,6 +59,7 @@ class ResponseFields:
     encoded: bytes
     length: int | None
     close: bool
+    upgrade: bool = False
 
 
 @lru_cache(maxsize=512)
@@ -69,9 +70,9 @@ def encode_fields(fields: tuple[tuple[bytes, bytes], ...]) -> ResponseFields:
     remembered.  Raise OurError for a name or value that would split the response in two.
 
     >>> encode_fields(((b"content-length", b"2"),))
-    ResponseFields(encoded=b'', length=2, close=False)
+    ResponseFields(encoded=b'', length=2, close=False, upgrade=False)
     """
-    lines, length, close = [], None, False
+    lines, length, close, upgrade = [], None, False, False
     for name, value in fields:
         check_field(name, value)
         lower = name.lower()
@@ -81,7 +82,10 @@ def encode_fields(fields: tuple[tuple[bytes, bytes], ...]) -> ResponseFields:
             length = _check_length(value, length)
         if lower not in OURS and lower != b"content-length":
             lines.append(b"%s: %s\r\n" % (name, value))
-    return ResponseFields(b"".join(lines), length, close)
+        upgrade = upgrade or lower == b"upgrade"
+    if upgrade:
+        lines.insert(0, b"connection: upgrade\r\n")  # RFC 9110 §7.8: they go together
+    return ResponseFields(b"".join(lines), length, close, upgrade)
 
 
 def check_field(name: bytes, value: bytes) -> None:
@@ -125,13 +129,9 @@ def status_line(status: int, reason: bytes = b"", kind: range = FINAL) -> bytes:
 
 
 def informational(event: Informational) -> bytes:
-    """Return an interim response; one never has content, so never a length (RFC 9110 §15.2).
-
-    With 101 the connection changes its protocol, which is a matter of this connection (§7.8).
-    """
+    """Return an interim response; one never has content, so never a length (RFC 9110 §15.2)."""
     line = status_line(event.status, kind=INTERIM)
-    ours = b"connection: upgrade\r\n" if event.status == 101 else b""
-    return b"%b%b%b\r\n" % (line, ours, encode_fields(tuple(event.fields)).encoded)
+    return b"%b%b\r\n" % (line, encode_fields(tuple(event.fields)).encoded)
 
 
 STATUS_LINES = {status: status_line(status) for status in REASONS if status in FINAL}

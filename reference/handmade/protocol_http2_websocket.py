@@ -21,13 +21,13 @@ from .websocket_handshake import Handshake, accept_fields, read_handshake
 class WebSocketStream(StreamChannel):
     """Carry the bytes of a WebSocket, as ``protocol_websocket.WebSocketWire`` does."""
 
-    __slots__ = ("_held", "_owed", "messages", "task")
+    __slots__ = ("_owed", "held", "messages", "task")
 
     def __init__(self, wire: Any, request: Request, frames: Connection) -> None:
         super().__init__(wire, request)
         self.messages = Messages(self, frames, wire.timeouts)
         self.task: Any = None  # the application's
-        self._held = False
+        self.held = False
         self._owed = 0  # bytes that the client may not send again yet
 
     # ------------------------------------------------------------ what comes
@@ -38,7 +38,7 @@ class WebSocketStream(StreamChannel):
             self._owed += len(event.data)
             if not self.gone:
                 self.messages.receive(event.data)
-            if not self._held:
+            if not self.held:
                 self.read_on()
         else:  # RFC 8441 §5: the end of a stream is that of a connection
             self.messages.lost()
@@ -47,11 +47,11 @@ class WebSocketStream(StreamChannel):
 
     def hold(self) -> None:
         """Let the client wait: its window stays as it is."""
-        self._held = True
+        self.held = True
 
     def read_on(self) -> None:
         """Let the client send as much again as has come (RFC 9113 §5.2.2)."""
-        self._held = False
+        self.held = False
         self.engine.acknowledge(self.id, self._owed)
         self._owed = 0
         self.wire.flush_soon()
@@ -67,7 +67,7 @@ class WebSocketStream(StreamChannel):
     def taken(self) -> None:
         """Let the application go on, and the client, if enough of what was sent is gone."""
         super().taken()
-        if self._held and not self.messages.more and self.writable:
+        if self.held and not self.messages.more and self.writable:
             self.read_on()
 
     async def drain(self) -> None:

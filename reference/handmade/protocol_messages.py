@@ -17,6 +17,7 @@ from .service import Timeouts
 from .websocket import Connection
 from .websocket_events import Binary, Close, Ping, Pong, Text, WebSocketError
 
+MESSAGE = 64  # bytes that a message costs us beside its content, which may be empty
 LOST = Close(1006, "")  # RFC 6455 §7.1.5: what is said where nobody has said anything
 
 
@@ -24,7 +25,8 @@ class Messages:
     """An open WebSocket (an ``asgi_websocket_states.MessageChannel``) over something with bytes.
 
     ``under`` has the methods of an ``AsyncWire``, and ``write``.  ``closed`` is how it was closed,
-    once it was; ``closing`` tells that we have said so.
+    once it was; ``closing`` tells that we have said so.  ``heard`` is when something came last, and
+    ``asked`` when we last asked whether anybody is there.
     """
 
     __slots__ = (
@@ -37,8 +39,8 @@ class Messages:
         self.frames = frames
         self.closed: Close | None = None
         self.closing = False
-        self.heard = True
-        self.asked = False
+        self.heard = time.monotonic()
+        self.asked = 0.0
         self._incoming: deque[Text | Binary] = deque()
         self._held = 0
         self.more = False
@@ -48,7 +50,7 @@ class Messages:
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the client, answer what is ours to answer, keep what is a message."""
-        self.heard = True
+        self.heard = time.monotonic()
         if self.closed is not None:
             return
         self.frames.receive(data)
@@ -66,7 +68,7 @@ class Messages:
                 kind = type(event)
                 if kind is Text or kind is Binary:
                     if not self.closing:  # RFC 6455 §5.5.1: who closes need not listen
-                        self._held += len(event.data)
+                        self._held += len(event.data) + MESSAGE
                         self._incoming.append(event)
                 elif kind is Ping:
                     self.under.write(self.frames.pong(event.data))
@@ -114,7 +116,7 @@ class Messages:
         if not self._incoming:
             return self.closed
         event = self._incoming.popleft()
-        self._held -= len(event.data)
+        self._held -= len(event.data) + MESSAGE
         if self.more and self._held <= BUFFERED:
             self.more = self._read()
             if not (self.more or self.closed) and self.under.writable:
@@ -165,17 +167,21 @@ class Messages:
             self.close(1001, "the server stops")
 
     def overdue(self) -> None:
-        """Ask a client that was silent for long whether it is there; cut off one that is not."""
+        """Ask a client that was silent for long whether it is there; cut off one that is not.
+
+        Who is not read from cannot be heard: it is not judged.
+        """
+        now = time.monotonic()
+        if self.under.held:
+            self.heard = now
         if self.gone:  # it does not answer our close
             self.closed = LOST
             self.under.part()
-            return
-        if self.asked and not self.heard:
+        elif self.heard < self.asked:
             self.under.abort()
-            return
-        wait = self._timeouts.ping
-        if not self.heard:
+        elif now < self.heard + self._timeouts.ping:
+            self.under.deadline = self.heard + self._timeouts.ping
+        else:
             self.under.write(self.frames.ping())
-            wait = self._timeouts.pong
-        self.asked, self.heard = not self.heard, False
-        self.under.deadline = time.monotonic() + wait
+            self.asked = now
+            self.under.deadline = now + self._timeouts.pong

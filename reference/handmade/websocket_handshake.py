@@ -55,14 +55,14 @@ def is_upgrade(request: Request) -> bool:
 def read_handshake(request: Request) -> Handshake:
     """Return what a handshake says, after every check of RFC 6455 §4.2.1, or RFC 8441 §5.
 
-    Raise HandshakeError: 426 for another version, with the one that we speak (§4.2.2), 405 for
-    another method, 400 for all else.
+    Raise HandshakeError: 426 for another version, with the one that we speak (§4.2.2) and Upgrade
+    (RFC 9110 §15.5.22), 405 for another method, 400 for all else.
     """
     fields = request.fields
     key = b"" if request.version == b"2" else _read_upgrade(request)
     version = _only(fields, b"sec-websocket-version")
     if version != b"13":
-        ours = ((b"Sec-WebSocket-Version", b"13"),)
+        ours = ((b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13"))
         raise HandshakeError(426, "the version must be 13 (RFC 6455 §4.2.2)", ours)
     extensions = b",".join(_values(fields, b"sec-websocket-extensions"))
     return Handshake(key, _subprotocols(fields), read_offers(extensions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from . import case
-from .asgi_probes import Message, Receive, Scope, Send, instant, task_of, up
+from .asgi_probes import Message, Receive, Scope, Send, instant, task_of, turns, up
 from .asgi_websocket_client import (
     ACCEPTED,
     BINARY,
@@ -173,6 +174,9 @@ def bad_handshakes(server: Any) -> None:
     denied(server, app, 400, "a key that is no base64", handshake(key="?" * 24))
     answer = denied(server, app, 426, "a handshake of version 8", handshake(version="8"))
     same(answer.value("sec-websocket-version"), "13", "the version that is spoken")
+    same(answer.value("upgrade"), "websocket", "Upgrade, without which there is no 426")
+    options = ",".join(answer.values("connection")).lower()
+    expect("upgrade" in options, f"Connection does not name Upgrade: {options!r}")
     same(app.scopes, [], "what reached the application")
 
 
@@ -743,6 +747,82 @@ def the_server_stops(server: Any) -> None:
     same(got.opcode, CLOSE, "what a server that stops says")
     expect(got.code in (1001, 1012), f"the close code is {got.code}")
     same(last[0]["type"], "websocket.disconnect", "what the application hears")
+
+
+@case("asgi", "a stop under a sender", "RFC 6455 §7.4.1", 12, (*NEEDS, "graceful", "log"))
+def a_stop_under_a_sender(server: Any) -> None:
+    """An application that sends while the server stops gets an OSError, and no blame in the log."""
+    log: list[str] = []
+
+    async def view(scope: Scope, receive: Receive, send: Send) -> None:
+        while True:
+            await send({"type": "websocket.send", "text": "tick"})
+            await turns(1)
+
+    app = accepting(view)
+    with ExitStack() as stack:
+        with server.serve(app, log=log) as address:
+            wire = stack.enter_context(Wire(address, getattr(server, "patience", PATIENCE)))
+            talk = Talk(wire)
+            talk.begin(handshake())
+            talk.message(TEXT, b"tick", "the first message")
+            reader = stack.enter_context(ThreadPoolExecutor()).submit(farewell, talk)
+        got = reader.result()
+    expect(got.code in (1001, 1012), f"the close code is {got.code}")
+    expect(isinstance(app.errors[0], OSError), f"send raised {app.errors[0]!r}, no OSError")
+    same([line for line in log if line.startswith("ERROR")], [], "errors in the log")
+
+
+def farewell(talk: Talk) -> Frame:
+    """Hear what a server says at the end, whatever it says before."""
+    while (got := talk.hear("the close of a server that stops")).opcode != CLOSE:
+        pass
+    talk.wire.send(closing(got.code))
+    return got
+
+
+@case("asgi", "empty messages count", RECEIVE, 12, NEEDS)
+def empty_messages_count(server: Any) -> None:
+    """The server stops reading also from a client whose messages are empty."""
+    go = instant(server, "the test")
+
+    async def view(scope: Scope, receive: Receive, send: Send) -> None:
+        await go.comes()
+
+    with talking(server, accepting(view)) as talk:
+        talk.wire.socket.settimeout(0.5)
+        talk.wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        packet, sent = frame(TEXT) * 10_000, 0
+        try:
+            for _ in range(20):
+                sent += talk.wire.socket.send(packet[sent % len(packet) :])
+        except TimeoutError:
+            pass
+        expect(sent < 20 * len(packet), "200,000 empty messages were read, and none taken")
+        go.happens()
+        talk.wire.reset()
+
+
+@case("asgi", "who is not read from is not deaf", "RFC 6455 §5.5.3", 12, (*NEEDS, "timeouts"))
+def who_is_not_read_from_is_not_deaf(server: Any) -> None:
+    """A client whose pong lies unread, for its messages are not taken, is not cut off."""
+    go = instant(server, "the test")
+    sizes: list[int] = []
+
+    async def view(scope: Scope, receive: Receive, send: Send) -> None:
+        await go.comes()
+        while (message := await receive())["type"] == "websocket.receive":
+            sizes.append(len(message["bytes"]))
+
+    app = accepting(view)
+    with talking(server, app, impatient=True) as talk:
+        for _ in range(3):
+            talk.send(BINARY, b"x" * 40_000)
+        time.sleep(2.0)  # five times what a silent client has
+        go.happens()
+        talk.wire.send(closing())
+        told(app, server)
+    same(sizes, [40_000] * 3, "the messages")
 
 
 @case("asgi", "compressed messages", "RFC 7692 §7.2", 12, NEEDS)
