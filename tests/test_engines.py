@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+from itertools import chain, repeat
 
 import httpx
 import psutil
@@ -135,7 +136,7 @@ def test_a_ratio_that_is_reached_after_a_bad_moment_is_reached():
 
 
 def test_a_ratio_of_one_lucky_turn_is_not_reached():
-    yours, theirs = iter([0.5, 0.8, 0.8, 0.8]), iter([1.2, 0.8, 0.8, 0.8])
+    yours, theirs = chain([0.5], repeat(0.8)), chain([1.2], repeat(0.8))
     with pytest.raises(Broken, match=r"1\.6 times as fast"):
         faster(lambda: next(yours), lambda: next(theirs), 2.0, "eight", "the other")
 
