@@ -86,7 +86,7 @@ def test_rows_of_frames_and_the_rest():
     first, rest = repr(frames(EVERY[3].serialize() + b"\0\0\5")).splitlines()
     whole = " 0  00 00 05 | 00 | 01 | 00 00 00 03 | 68 65 6c 6c 6f  <- stream 3: DATA END_STREAM"
     assert first == f"{whole} 5 bytes"
-    assert rest.split() == "14 00 00 05 <- the rest has not come".split()
+    assert rest.split() == ["14", "00", "00", "05", "<-", "the", "rest", "has", "not", "come"]
 
 
 def test_a_header_is_drawn_and_told():
