@@ -113,7 +113,6 @@ def a_client_without_a_table(it: Asking) -> None:
     """When the client sets its table to 0 the server must say so, and write nothing by it."""
     connection = connected(it, (TABLE, 0))
     connection.decoder.max_allowed_table_size = 0
-    connection.until(lambda: connection.acknowledged, "the acknowledged settings")
     for _ in range(2):
         same(connection.get().status, 200, "the status")
 

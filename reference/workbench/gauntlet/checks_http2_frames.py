@@ -40,7 +40,7 @@ TABLE, PUSH, STREAMS, WINDOW, FRAME = 1, 2, 3, 4, 5  # RFC 9113 §6.5.2
 @h2("the first frame is SETTINGS", "RFC 9113 §3.4")
 def the_first_frame(it: Asking) -> None:
     """A server must begin with a SETTINGS frame."""
-    connection = connected(it)
+    connection = Connection(it, PREFACE, settings())
     got = connection.read("the server's first frame")
     expect(got is not None and (got.kind, got.flags & ACK, got.stream) == (SETTINGS, 0, 0),
            "the first frame is another one", PREFACE, got)  # fmt: skip
@@ -51,7 +51,7 @@ def the_first_frame(it: Asking) -> None:
 @h2("settings are acknowledged", "RFC 9113 §6.5.3")
 def settings_are_acknowledged(it: Asking) -> None:
     """Each SETTINGS frame must be acknowledged, in order."""
-    connection = connected(it)
+    connection = Connection(it, PREFACE, settings())
     connection.put(settings((STREAMS, 50)), settings())
     connection.until(lambda: connection.acknowledged >= 3, "three acknowledged SETTINGS")
 

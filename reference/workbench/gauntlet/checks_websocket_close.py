@@ -63,6 +63,7 @@ def no_reserved_code(it: Asking) -> None:
         got = talk.is_over("a close frame")
         if got is not None and got.payload:
             expect(got.code not in NEVER, f"{got.code} on the wire", talk.sent, got.payload, 0)
+        expect(got is not None or sent != closing(None), "there was no close frame", talk.sent)
 
 
 @ws("codes nobody may send", CODES, choice=True)
@@ -99,7 +100,7 @@ def the_server_ends(it: Asking) -> None:
 def nothing_behind_a_close(it: Asking) -> None:
     """What a client sends behind its close frame is not answered any more."""
     talk = opened(it).put(closing(), HELLO, frame(PING, b"late"))
-    talk.is_over("the answer to a close frame")
+    answered(talk, "the answer to a close frame")
     rest = talk.wire.closed("both close frames were sent")
     same(rest, b"", "what comes behind the server's close frame", talk.sent)
 

@@ -148,6 +148,7 @@ def messages_that_stand_alone(it: Asking) -> None:
 @ws("a small window", "RFC 7692 §7.1.2.1")
 def a_small_window(it: Asking) -> None:
     """A server that accepts server_max_window_bits says so, and with no more than was asked."""
+    squeezed(it)
     for bits in (9, 12, 15):
         found = Squeezed(it, f"{NAME}; server_max_window_bits={bits}")
         if found.answer:
@@ -159,7 +160,7 @@ def a_small_window(it: Asking) -> None:
 @ws("no word of the client's window", "RFC 7692 §7.1.2.2")
 def no_word_of_the_clients_window(it: Asking) -> None:
     """client_max_window_bits must not be in the answer to a client that has not offered it."""
-    found = Squeezed(it, NAME)
+    found = squeezed(it, NAME)
     expect("client_max_window_bits" not in found.parameters, "it was not offered", found.sent,
            found.head, found.head.find(b"client_max"))  # fmt: skip
 
@@ -167,6 +168,7 @@ def no_word_of_the_clients_window(it: Asking) -> None:
 @ws("offers that are wrong", OFFER)
 def offers_that_are_wrong(it: Asking) -> None:
     """A server must decline an offer with an unknown parameter, a wrong value, or one twice."""
+    squeezed(it)
     for bad in ("x_unknown", "server_max_window_bits=7", "server_max_window_bits=16",
                 "server_max_window_bits", "server_no_context_takeover=1",
                 "server_no_context_takeover; server_no_context_takeover"):  # fmt: skip

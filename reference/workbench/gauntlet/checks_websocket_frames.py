@@ -330,7 +330,9 @@ def the_code_for_bad_utf_8(it: Asking) -> None:
 @ws("bad UTF-8 is seen at once", UTF8, choice=True)
 def bad_utf_8_is_seen_at_once(it: Asking) -> None:
     """A text that can be no UTF-8 any more is refused in its first fragment, not at its end."""
-    talk = opened(it).put(part(TEXT, b"ok \xff and more"))
+    talk = opened(it).put(HELLO)
+    talk.gives(TEXT, b"Hello")
+    talk.put(part(TEXT, b"ok \xff and more"))
     talk.is_over("the first fragment shows that it is no UTF-8")
 
 
@@ -347,7 +349,9 @@ def a_frame_without_end(it: Asking) -> None:
 @ws("a message without end", "RFC 6455 §10.4", choice=True)
 def a_message_without_end(it: Asking) -> None:
     """Fragments without end are given up, before memory is full of them: 1009."""
-    talk = opened(it).put(part(BINARY, b"x"))
+    talk = opened(it).put(HELLO)
+    talk.gives(TEXT, b"Hello")
+    talk.put(part(BINARY, b"x"))
     piece = part(CONTINUES, b"x" * (1 << 20), mask=bytes(4))
     for _ in range(40):
         if talk.wire.readable(0) or talk.wire.was_reset:

@@ -419,9 +419,14 @@ class Connection:
 
 
 def connected(it: Asking, *pairs: tuple[int, int], greedy: bool = True) -> Connection:
-    """Return a connection that has begun as it should, with these settings."""
+    """Return a connection that has begun as it should: both have said their settings.
+
+    So a server that ends every connection passes no check that is about how one ends.
+    """
     it.alone()
-    return Connection(it, PREFACE, settings(*pairs), greedy=greedy)
+    connection = Connection(it, PREFACE, settings(*pairs), greedy=greedy)
+    connection.until(lambda: connection.acknowledged, "our SETTINGS to be acknowledged")
+    return connection
 
 
 def fails(it: Asking, *frames: bytes, codes: tuple[str, ...], why: str, at: int = 0) -> None:

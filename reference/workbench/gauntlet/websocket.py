@@ -184,11 +184,13 @@ def fails(
     it may tell, none for any; ``at`` is the byte of the frames that is wrong.
     """
     talk = opened(it, "/echo", *fields)
+    talk.put(HELLO).message("the echo of what is right, before what is wrong")
+    begin = len(talk.sent)
     talk.put(*frames)
     try:
         last = talk.is_over(why)
     except Miss as miss:
-        miss.suspect = at
+        miss.suspect = None if at is None else begin + at
         raise
     if last is not None and codes and last.code not in codes:
         wanted = " or ".join(map(str, codes))
