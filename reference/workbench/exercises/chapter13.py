@@ -12,7 +12,7 @@ from h2.exceptions import FlowControlError
 from h2.settings import SettingCodes
 
 from workbench.contracts import Broken
-from workbench.exercises.model import Exercise, Point, handing
+from workbench.exercises.model import Exercise, Point, Slip, handing
 from workbench.exercises.talking import same
 from workbench.http2_bytes import PREFACE, cut
 
@@ -28,9 +28,8 @@ def read(frame_header: Any, data: bytes) -> Any:
         found = frame_header(data)
     if found is None or (isinstance(found, tuple) and len(found) == 4):
         return found
-    raise Broken(
-        "frame_header returns None, or length, type, flags and stream", sent=data, got=repr(found)
-    )
+    problem = "frame_header returns None, or a tuple of length, type, flags and stream"
+    raise Slip(problem, sent=data, got=found)
 
 
 def says(frame_header: Any, data: bytes, *wanted: int) -> None:
@@ -144,6 +143,7 @@ FRAME_HEADER = Exercise(
         Uvicorn speaks HTTP/2 only with `--http2`, and leaves the frames to another library, zttp;
         mostly a proxy in front of it has read them.
         """,
+    seconds=2.0,
 )
 
 # --- find-the-blocking ------------------------------------------------------------------------
@@ -166,10 +166,12 @@ def finds(blocked: Any, trace: list[Row], wanted: dict[str, float]) -> None:
     with handing(shown):
         found = blocked(list(trace))
     if not isinstance(found, dict):
-        raise Broken("blocked returns a dict", got=repr(found))
+        raise Slip("blocked returns a dict, from names to seconds", got=found)
     if set(found) != set(wanted):
         raise Broken("who was blocked", sent=shown, got=sorted(found), wanted=sorted(wanted))
     for name, seconds in wanted.items():
+        if not isinstance(found[name], int | float):
+            raise Slip(f"the seconds that {name} lost are no number", got=found[name])
         if not math.isclose(found[name], seconds, abs_tol=1e-6):
             raise Broken(
                 f"the seconds that {name} lost", sent=shown, got=found[name], wanted=seconds
@@ -309,6 +311,7 @@ FIND_THE_BLOCKING = Exercise(
         answer before is complete; so there an answer is never even ready early. Hypercorn on HTTP/2
         runs an application for each stream at once, and a task sends from their buffers in turn.
         """,
+    seconds=2.0,
 )
 
 # --- flow-control -----------------------------------------------------------------------------
@@ -318,12 +321,14 @@ class Wire:
     """What a learner's sender writes, and what it may."""
 
     def __init__(self, kind: Any, window: int = 65535) -> None:
+        if not (isinstance(kind, type) and hasattr(kind, "pump")):
+            raise Slip("Sender is a class, derived from Stalling", got=kind)
         self.written: list[tuple[int, bytes]] = []
         self.sender = kind(self.write, window)
 
     def write(self, stream: int, data: bytes) -> None:
         if not data or len(data) > 16384:
-            raise Broken(f"a frame of {len(data)} bytes: 1 to 16384 are wanted")
+            raise Slip(f"a frame of {len(data)} bytes is written: 1 to 16384 are wanted")
         self.written.append((stream, bytes(data)))
 
     def sizes(self) -> dict[int, int]:
@@ -526,6 +531,7 @@ FLOW_CONTROL = Exercise(
         (`_window_updated`). Uvicorn, with `--http2`, leaves windows and turns to zttp. Ours has the
         same rotation as your `pump`, in Outbox.pump.
         """,
+    seconds=2.0,
 )
 
 EXERCISES = (FRAME_HEADER, FIND_THE_BLOCKING, FLOW_CONTROL)
