@@ -5,9 +5,10 @@
     fetch2(address, paths)                   HTTP/2: all at once, a stream each
     await fetch3(address, paths, ca)         HTTP/3: the same over QUIC, by aioquic
 
-``feeds2`` and ``feeds3`` do the same and tell when each piece of each answer came. Each of the
-others returns a `workbench.load.LoadResult` with one record a resource, for `waterfall`. All
-resources are wanted at the start; what waits for a connection says so.
+``feeds2`` and ``feeds3`` do the same and tell when each piece of each answer came; ``answers3``
+returns whole answers. Each of the others returns a `workbench.load.LoadResult` with one record a
+resource, for `waterfall`. All resources are wanted at the start; what waits for a connection says
+so.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ async def fetch3(
     ``meanwhile`` is called when the connection stands and before anything is asked.
     """
     began = time.perf_counter()
-    answers = await _all3(address, paths, ca, meanwhile)
+    answers = await answers3(address, paths, ca, meanwhile)
     return _result([_record(0, began, each) for each in answers], 1)
 
 
@@ -145,13 +146,17 @@ async def feeds3(
     meanwhile: Callable[[], object] | None = None,
 ) -> list[list[float]]:
     """Return when each piece of each answer came, over HTTP/3; in seconds as `feeds2` does."""
-    answers = await _all3(address, paths, ca, meanwhile)
+    answers = await answers3(address, paths, ca, meanwhile)
     return [[when - answers[0].asked for when in each.arrivals] for each in answers]
 
 
-async def _all3(
-    address: Address, paths: Sequence[str], ca: str, meanwhile: Callable[[], object] | None
+async def answers3(
+    address: Address,
+    paths: Sequence[str],
+    ca: str,
+    meanwhile: Callable[[], object] | None = None,
 ) -> list[Answer]:
+    """Return whole answers over HTTP/3, in the order of the paths; else as `fetch3`."""
     from aioquic.asyncio.client import connect
     from aioquic.h3.connection import H3_ALPN
     from aioquic.quic.configuration import QuicConfiguration
@@ -200,7 +205,9 @@ def _protocol() -> Any:
                     continue
                 answer, now = self._answers[each.stream_id], time.perf_counter()
                 if isinstance(each, HeadersReceived):
-                    answer.first, answer.status = now, int(dict(each.headers)[b":status"])
+                    pairs = [(name.decode(), value.decode()) for name, value in each.headers]
+                    answer.first, answer.status = now, int(dict(pairs)[":status"])
+                    answer.fields = [pair for pair in pairs if pair[0][:1] != ":"]
                 elif each.data:
                     answer.body += each.data
                     answer.arrivals.append(now)
