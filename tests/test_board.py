@@ -442,6 +442,8 @@ def test_a_reader_that_stalls_is_sent_away_and_the_others_wait_for_nothing():
     app = asgi.make_app(board=board)
     with running(app) as server, socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        # Loopback's segments are larger than this buffer: nothing would tell that there is room.
+        slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
         slow.settimeout(10)
         slow.connect(server.address)
         slow.sendall(HANDSHAKE % b"/live")

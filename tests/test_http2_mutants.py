@@ -340,12 +340,12 @@ def late(patch):
     patch(protocol_http2_wire.Http2Wire, "flush_soon", nothing)
 
 
-@mutant("the scheme is the server's", "the scheme")
+@mutant("the scheme is what the client says", "the scheme")
 def own_scheme(patch):
     scope = asgi_scope.http_scope
 
     def http(request, client, server):
-        return scope(request, client, server) | {"scheme": "http"}
+        return scope(request, client, server) | {"scheme": request.scheme.decode()}
 
     from handmade import asgi
 

@@ -536,3 +536,39 @@ def test_nothing_but_a_failed_connection_ever_comes_of_bytes(frames, answers):
                 engine.put(Data(b"hello"), event.stream_id)
                 engine.put(End(), event.stream_id)
         engine.outgoing()
+
+
+# ---------------------------------------------------------------- what means nothing any more
+
+
+@pytest.mark.parametrize("padding", [b"", b"\x03"])
+def test_a_head_with_priorities_is_a_head(padding):
+    """RFC 9113 §5.3.2: also one that waits for itself, which once was an error."""
+    engine = opened()
+    flags = 0x25 | (0x8 if padding else 0)
+    priority = (1).to_bytes(4) + b"\x10"
+    payload = padding + priority + block(HEAD) + bytes(3 if padding else 0)
+    engine.receive(encode_frame(HEADERS, flags, 1, payload))
+    request, end = events_of(engine)
+    assert (request.target, request.stream_id, end.stream_id) == (b"/a", 1, 1)
+    assert engine.outgoing() == b""
+
+
+def test_a_priority_of_a_wrong_length_costs_its_stream():
+    """RFC 9113 §6.3."""
+    engine = opened()
+    engine.receive(head() + encode_frame(Kind.PRIORITY, 0, 1, bytes(4)))
+    assert type(events_of(engine)[0]) is Request
+    assert engine.outgoing() == encode_frame(
+        Kind.RST_STREAM, 0, 1, Code.FRAME_SIZE_ERROR.to_bytes(4)
+    )
+    engine.receive(encode_frame(Kind.PRIORITY, 0, 0, bytes(5)))
+    assert events_of(engine)[-1].code is Code.PROTOCOL_ERROR
+
+
+def test_the_reserved_bit_of_a_window_update_adds_nothing():
+    """RFC 9113 §6.9."""
+    engine = opened()
+    engine.receive(head() + encode_frame(Kind.WINDOW_UPDATE, 0, 1, b"\x80\0\0\0"))
+    assert type(events_of(engine)[0]) is Request
+    assert engine.outgoing() == encode_frame(Kind.RST_STREAM, 0, 1, Code.PROTOCOL_ERROR.to_bytes(4))

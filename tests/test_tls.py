@@ -223,6 +223,15 @@ def test_what_each_shell_offers(shell):
                 assert ask(client, get()).body == HELLO
 
 
+@pytest.mark.parametrize("spoken", [["http/1.1"], ["spdy/3"], []])
+@pytest.mark.parametrize("shell", ASYNC)
+def test_who_has_not_agreed_on_http2_cannot_speak_it(shell, spoken):
+    """RFC 9113 §3.3: prior knowledge is for TCP without TLS."""
+    with serving(shell) as address, connected(address, *spoken) as client:
+        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert client.response().status == 505
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("shell", ASYNC)
 def test_the_scope(shell, version):

@@ -65,7 +65,7 @@ def http_scope(request: Request, client: Address | None, server: Server) -> Http
         "asgi": {"version": ASGI_VERSION, "spec_version": SPEC_VERSION},
         "http_version": request.version.decode("ascii"),
         "method": request.method.decode("ascii").upper(),
-        "scheme": request.scheme.decode("ascii") or server.scheme,
+        "scheme": server.scheme,  # what we know ourselves; in HTTP/2 a client says it too
         "path": path,
         "raw_path": raw_path,
         "query_string": query,

@@ -83,8 +83,8 @@ class Http2Limits:
 
     ``streams``: requests at a time, also of those whose client has left already.
     ``stream_window``: how much of a body we hold while its application does not read it;
-    ``connection_window``: of all bodies together.  It is larger by far, so an upload that nobody
-    reads stops itself and not the others (RFC 9113 §5.2).
+    ``connection_window``: of all bodies together.  It is larger, so an upload that nobody reads
+    stops itself and not the others, up to seven of them (RFC 9113 §5.2).
     ``pieces``: how many frames a head may come in.
     """
 

@@ -112,11 +112,10 @@ def _with_host(pseudo: dict[bytes, bytes], fields: Fields) -> Fields:
     RFC 9113 §8.3.1: one of the two must be there, and where both are they say the same: a proxy
     that goes by the one must not be led past an application that goes by the other.
     """
-    hosts = {value for name, value in fields if name == b"host"}
-    if (authority := pseudo.get(b":authority")) is not None:
-        hosts.add(authority)
-    host = hosts.pop() if len(hosts) == 1 else b""
-    if not host or not grammar.is_host(host):
+    hosts = [value for name, value in fields if name == b"host"]
+    host = pseudo.get(b":authority") or b"".join(hosts[:1])
+    differ = len(hosts) > 1 or any(value != host for value in hosts)
+    if differ or not host or not grammar.is_host(host):
         raise Malformed("there is no valid :authority, or another Host (RFC 9113 §8.3.1)")
     return ((b"host", host), *(field for field in fields if field[0] != b"host"))
 

@@ -22,8 +22,8 @@ from .events import Limits
 from .http2_events import PREFACE, Code, ConnectionFailed, Http2Limits, Nuisance
 
 LARGEST = 16384  # bytes in a frame: the least that we must take, and enough (RFC 9113 §4.2)
-END_STREAM, ACK, END_HEADERS = 0x1, 0x1, 0x4
-MOST_SETTINGS = 32  # in a frame; there are seven, and we remember none that we do not know
+END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
+MOST_SETTINGS = 32  # in a frame; there are eight, and we remember none that we do not know
 
 HEADER = struct.Struct(">HBBBI")
 

@@ -27,8 +27,11 @@ from .http2_frames import (
     END_HEADERS,
     END_STREAM,
     MOST_SETTINGS,
+    PADDED,
+    PRIORITY,
     Frame,
     Kind,
+    encode_frame,
 )
 from .http2_stream import Stream
 from .http2_streams import Streams
@@ -75,13 +78,18 @@ class Reader(Streams):
         if kind is Kind.GOAWAY:
             self._read_goaway(frame)
             return
-        if kind is Kind.WINDOW_UPDATE and frame.data[9:] == bytes(4) and self._was_opened(frame):
+        if kind is Kind.PRIORITY:
+            self._read_priority(frame)
+            return
+        if kind is Kind.WINDOW_UPDATE and _adds_nothing(frame) and self._was_opened(frame):
             if stream is not None:
                 self._reset_for(frame.stream_id, Code.PROTOCOL_ERROR)  # its error (RFC 9113 §6.9)
             return
         if kind is Kind.DATA and frame.stream_id in self._were_ours:
             self._drop(len(frame.data) - 9)
             return
+        if kind is Kind.HEADERS and frame.flags & PRIORITY:
+            frame = _without_priority(frame)
         endless = kind is Kind.HEADERS and stream is not None and not frame.flags & END_STREAM
         if endless:  # trailers that are not the end: malformed, once they are decoded (§8.1)
             frame.data = frame.data[:4] + bytes((frame.flags | END_STREAM,)) + frame.data[5:]
@@ -93,6 +101,13 @@ class Reader(Streams):
             self._frames.spend(Nuisance.RESET)  # h2 has answered it so: the stream was closed
         if endless and frame.stream_id in self.streams:
             self._reset_for(frame.stream_id, Code.PROTOCOL_ERROR)
+
+    def _read_priority(self, frame: Frame) -> None:
+        """Look at its length alone: what it says means nothing now (RFC 9113 §5.3.2, §6.3)."""
+        if not frame.stream_id:
+            raise ConnectionFailed(Code.PROTOCOL_ERROR, "PRIORITY on no stream (RFC 9113 §6.3)")
+        if len(frame.data) != 9 + 5 and frame.stream_id in self.streams:
+            self._reset_for(frame.stream_id, Code.FRAME_SIZE_ERROR)
 
     def _was_opened(self, frame: Frame) -> bool:
         """True for the frame of a stream that is open, or was."""
@@ -215,3 +230,19 @@ class Reader(Streams):
         h2_events.StreamReset: _on_reset,
         h2_events.RemoteSettingsChanged: _on_settings,
     }
+
+
+def _adds_nothing(frame: Frame) -> bool:
+    """True for an increment of 0; the first bit is reserved, and ignored (RFC 9113 §6.9)."""
+    return len(frame.data) == 9 + 4 and not int.from_bytes(frame.data[9:], "big") & 0x7FFFFFFF
+
+
+def _without_priority(frame: Frame) -> Frame:
+    """Return a HEADERS frame without what it says of priorities (RFC 9113 §5.3.2)."""
+    start = 9 + bool(frame.flags & PADDED)
+    if len(frame.data) < start + 5:
+        return frame  # too short for it: h2 says so
+    payload = frame.data[9:start] + frame.data[start + 5 :]
+    flags = frame.flags & ~PRIORITY
+    data = encode_frame(Kind.HEADERS, flags, frame.stream_id, payload)
+    return Frame(frame.kind, flags, frame.stream_id, data)

@@ -25,11 +25,12 @@ class Newcomer(AsyncWire):
         self._first = b""
 
     def connection_made(self, transport: Any) -> None:
-        """Begin; inside TLS both sides have agreed on the protocol already (RFC 7301 §3.1)."""
+        """Begin; inside TLS HTTP/2 is spoken if both have agreed on it, and only then (§3.3)."""
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
-        if tls is not None and tls.selected_alpn_protocol() == "h2":
-            self._become(Http2Protocol)
+        if tls is not None:
+            agreed = tls.selected_alpn_protocol()
+            self._become(Http2Protocol if agreed == "h2" else HttpProtocol)
 
     def data_received(self, data: bytes) -> None:
         """Take the first bytes; some clients send them one by one."""

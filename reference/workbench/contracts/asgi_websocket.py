@@ -165,8 +165,8 @@ def wrong_in_accept(server: Any) -> None:
 
 @case("asgi", "bad handshakes", "RFC 6455 §4.2.1", 12, NEEDS)
 def bad_handshakes(server: Any) -> None:
-    """Without a key of 16 bytes it is 400, and another version is 426 with the one we speak; the
-    application hears of neither.
+    """Without a key of 16 bytes it is 400, and another version is 426 with the one we speak and
+    an Upgrade (RFC 9110 §15.5.22); the application hears of neither.
     """
     app = accepting(nothing)
     denied(server, app, 400, "a handshake without a key", handshake(key=""))

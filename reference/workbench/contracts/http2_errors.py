@@ -65,6 +65,7 @@ MALFORMED: dict[str, Pairs] = {
     "an authority with a user": [*head("/")[:3], (b":authority", b"me@test")],
     "a Host that is another than :authority": head("/", (b"host", b"other.example")),
     "two Hosts": head("/", (b"host", b"test"), (b"host", b"other.example")),
+    "the same Host twice": head("/", (b"host", b"test"), (b"host", b"test")),
     "a pseudo-header field twice": [*head("/"), (b":path", b"/b")],
     "an unknown pseudo-header field": [*head("/"), (b":unknown", b"1")],
     "a pseudo-header field of responses": [*head("/"), (b":status", b"200")],
@@ -366,5 +367,7 @@ def unknown_frames(server: Any) -> None:
             frame(SETTINGS, 0, 0, b"\xfe\xdc\0\0\0\1"),
             frame(PING, 0xFE, 0, bytes(8)),
             frame(PRIORITY, 0, 5, b"\0\0\0\0\x10"),
+            frame(PRIORITY, 0, 5, b"\0\0\0\5\x10"),  # it waits for itself: once that was an error
+            frame(PRIORITY, 0, 7, b"\0\0\0\0"),
         )
         same(wire.get().status, 200, "the request behind them")

@@ -234,6 +234,7 @@ def a_window_too_large(server: Any) -> None:
     with up(server, downloads()) as connect:
         wire = connect(settings=windows(10), greedy=False)
         stream = wire.ask("/")
-        wire.raw(frame(8, 0, stream, (0x7FFFFFFF).to_bytes(4)))
+        update = frame(8, 0, stream, (0x7FFFFFFF).to_bytes(4))
+        wire.raw(update, update)  # one may fit, if the window is used up by then
         same(wire.reset_of(stream), Code.FLOW_CONTROL_ERROR, "the code")
         wire.settled()
