@@ -3,12 +3,11 @@
     fetch(address, paths)                    HTTP/1.1, on one connection, one after the other
     fetch(address, paths, connections=6)     the same on six, as browsers do
     fetch2(address, paths)                   HTTP/2: all at once, a stream each
-    await fetch3(address, paths, ca)         HTTP/3: the same over QUIC, by aioquic
+    await answers3(address, paths, ca)       HTTP/3: the same over QUIC, by aioquic
 
-``feeds2`` and ``feeds3`` do the same and tell when each piece of each answer came; ``answers3``
-returns whole answers. Each of the others returns a `workbench.load.LoadResult` with one record a
-resource, for `waterfall`. All resources are wanted at the start; what waits for a connection says
-so.
+``answers3`` returns the answers; each of the others a `workbench.load.LoadResult` with one record a
+resource, for `waterfall`. ``feeds2`` and ``feeds3`` tell when each piece of each answer came. All
+resources are wanted at the start; what waits for a connection says so.
 """
 
 from __future__ import annotations
@@ -123,22 +122,6 @@ def _result(records: list[Record], clients: int) -> LoadResult:
     return LoadResult(records, elapsed, clients, ended="all was there")
 
 
-async def fetch3(
-    address: Address,
-    paths: Sequence[str],
-    ca: str,
-    *,
-    meanwhile: Callable[[], object] | None = None,
-) -> LoadResult:
-    """Fetch over HTTP/3 on one QUIC connection, all at once; ``ca`` is the path of whom we trust.
-
-    ``meanwhile`` is called when the connection stands and before anything is asked.
-    """
-    began = time.perf_counter()
-    answers = await answers3(address, paths, ca, meanwhile)
-    return _result([_record(0, began, each) for each in answers], 1)
-
-
 async def feeds3(
     address: Address,
     paths: Sequence[str],
@@ -156,7 +139,11 @@ async def answers3(
     ca: str,
     meanwhile: Callable[[], object] | None = None,
 ) -> list[Answer]:
-    """Return whole answers over HTTP/3, in the order of the paths; else as `fetch3`."""
+    """Fetch over HTTP/3 on one QUIC connection, all at once; return whole answers, in order.
+
+    ``ca`` is the path of whom we trust.  ``meanwhile`` is called when the connection stands and
+    before anything is asked.
+    """
     from aioquic.asyncio.client import connect
     from aioquic.h3.connection import H3_ALPN
     from aioquic.quic.configuration import QuicConfiguration
