@@ -158,9 +158,10 @@ def test_h2load(shell):
 
 # ---------------------------------------------------------------- large bodies
 
+WINDOWS = [("asyncio", 20_000), ("loop", 65_535)]
 
-@pytest.mark.parametrize("window", [65_535, 20_000])
-@two_shells
+
+@pytest.mark.parametrize(("shell", "window"), WINDOWS)
 def test_a_hundred_megabytes_down_through_small_windows(shell, window):
     with serving(transfers(), shell) as server, connect(server, settings=windows(window)) as wire:
         wire.patience = 60
@@ -172,8 +173,7 @@ def test_a_hundred_megabytes_down_through_small_windows(shell, window):
         assert hashlib.sha256(got.body).digest() == digest.digest()
 
 
-@pytest.mark.parametrize("window", [65_535, 20_000])
-@two_shells
+@pytest.mark.parametrize(("shell", "window"), WINDOWS)
 def test_a_hundred_megabytes_up_through_small_windows(shell, window):
     limits = Http2Limits(stream_window=window, connection_window=65_535)
     content = BLOCK * LARGE

@@ -1,8 +1,8 @@
 """What checks of speed need: bursts, and ratios that hold on a machine that does other things too.
 
 Seconds mean nothing on a busy machine, so nothing is judged by seconds: what is compared runs in
-turns, and the best of each counts. One turn may be luck: a ratio must hold over two, unless the
-first has twice of it.
+turns, and the best of each counts. One turn may be luck, and two: a ratio must hold over three,
+unless they have twice of it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def faster(
     for turn in range(TRIES):
         other = min(other, theirs())
         best = min(best, yours())
-        if other >= ratio * best * (1 if turn else 2):
+        if other >= ratio * best * (1 if turn + 1 >= ENOUGH else 2):
             return
         if turn + 1 >= ENOUGH and other < HOPELESS * ratio * best:
             break
