@@ -333,8 +333,8 @@ STEPS = {
     "format": (["ruff", "format", "--check"], "*.py"),
     "types": (["mypy"], "reference/*/*.py"),
     "exercises": (["workbench.exercises", "strip", "--check"], "solutions/*"),
-    "tests": (PYTEST + ["6"], "tests/test_*.py"),
-    "notebooks": (PYTEST + ["2"] + NBVAL, "notebooks/*.ipynb"),
+    "tests": (PYTEST + ["7"], "tests/test_*.py"),
+    "notebooks": (PYTEST + ["3"] + NBVAL, "notebooks/*.ipynb"),
 }
 LINT = ["ruff", "format", "types", "exercises"]
 
