@@ -24,6 +24,7 @@ class Plain(asyncio.Protocol):
         self.address = address
         self.all = all_
         self.lost = self.ended = False
+        self.early = b""  # early releases of Python 3.11 read on once, told not to
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -40,12 +41,24 @@ class Plain(asyncio.Protocol):
             reset(self.transport)
 
     def data_received(self, data: bytes) -> None:
-        self.server.transport.write(self.server.bio.encrypt(data))
+        if self.server.shaken:
+            self.server.transport.write(self.server.bio.encrypt(data))
+        else:
+            self.early += data
 
     def eof_received(self) -> bool:
         self.ended = True
-        self.server.transport.write(self.server.bio.close())
+        if self.server.shaken:
+            self.server.transport.write(self.server.bio.close())
         return not self.server.ended
+
+    def begin(self) -> None:
+        """Go on: the server has shaken hands."""
+        if self.early:
+            self.server.transport.write(self.server.bio.encrypt(self.early))
+        if self.ended:
+            self.server.transport.write(self.server.bio.close())
+        self.transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
@@ -83,7 +96,7 @@ class Secret(asyncio.Protocol):
             data = b""
             if not self.shaken:
                 return
-            self.client.transport.resume_reading()
+            self.client.begin()
         self.client.transport.write(self.bio.decrypt(data))
         if self.bio.ended and not self.ended:
             self.ended = True
