@@ -175,9 +175,9 @@ def wrong_key(patch):
 
 @other("a subprotocol that nobody offered is accepted", "wrong in accept")
 def any_subprotocol(patch):
-    fields = protocol_websocket.accept_fields
+    fields = protocol_messages.accept_fields
     patch(
-        protocol_websocket, "accept_fields",
+        protocol_messages, "accept_fields",
         lambda handshake, chosen, extra, agreed: fields(
             replace(handshake, subprotocols=(str(chosen),)), chosen and str(chosen), extra, agreed
         ),

@@ -321,6 +321,26 @@ def test_who_resets_at_once_runs_no_more_applications_than_it_may(shell):
         go.happens()
 
 
+def test_an_application_that_closes_hears_how_the_client_answers(shell):
+    last = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 4001})
+        last.append(await receive())
+
+    with serving(app, shell) as server, Client(server.address) as client:
+        stream = client.websocket()
+        assert b"date" in client.answers[stream], "RFC 9110 §6.6.1: it is a 200"
+        assert client.frame(stream) == (CLOSE, struct.pack("!H", 4001))
+        client.send(stream, closing(4002))
+        client.until(lambda: stream in client.ended)
+    assert last[0]["code"] == 4002
+
+
 def test_compression_is_agreed_on():
     with serving(Board()) as server, Client(server.address) as client:
         stream = client.websocket(b"/", (b"sec-websocket-extensions", b"permessage-deflate"))

@@ -37,7 +37,7 @@ class WebSocketExchange:
 
     __slots__ = (
         *("gateway", "request", "handshake", "channel", "scope", "talking", "status", "sent"),
-        *("task", "_denial", "_connected", "_told"),
+        *("task", "_accepted", "_denial", "_connected", "_told"),
     )
 
     def __init__(
@@ -52,6 +52,7 @@ class WebSocketExchange:
         self.status = 0
         self.sent = 0
         self.task: Any = None
+        self._accepted = False
         self._denial: Exchange | None = None
         self._connected = False
         self._told = False
@@ -125,7 +126,7 @@ class WebSocketExchange:
 
     def _next(self) -> Text | Binary | Close | None:
         """Return what has come; a handshake that led to no WebSocket ends as 1006 (§7.1.5)."""
-        if self.talking is OPEN or self.status == 101:
+        if self._accepted:
             taken: Text | Binary | Close | None = self.channel.take()
             return taken
         over = self.channel.gone or self.channel.left or not self._owes_answer
@@ -163,6 +164,7 @@ class WebSocketExchange:
             raise ApplicationError(f"the subprotocol must be a str, not {subprotocol!r:.80}")
         fields = checked_headers(message).fields
         self.channel = self.channel.accept(self.handshake, subprotocol, fields)
+        self._accepted = True
 
     def _send(self, message: Message) -> None:
         """Write one message (ASGI WebSocket 2.5, Send)."""

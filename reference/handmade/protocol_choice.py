@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from .async_wire import AsyncWire
+from .http2_events import PREFACE
 from .protocol import HttpProtocol
 from .protocol_http2 import Http2Protocol
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class Newcomer(AsyncWire):

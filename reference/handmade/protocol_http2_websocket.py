@@ -12,10 +12,9 @@ from .asgi_websocket import WebSocketExchange
 from .events import Data, End, Fields, PeerError, Request, Response
 from .gateway import Disconnected
 from .protocol_http2_stream import StreamChannel
-from .protocol_messages import Messages
+from .protocol_messages import Messages, begin
 from .websocket import Connection
-from .websocket_deflate import negotiate
-from .websocket_handshake import Handshake, accept_fields, read_handshake
+from .websocket_handshake import Handshake, read_handshake
 
 
 class WebSocketStream(StreamChannel):
@@ -137,11 +136,10 @@ def accept(
     Raise OurError when the application's subprotocol or fields cannot be sent.
     """
     wire, exchange = channel.wire, channel.exchange
-    settings = wire.shell.service.deflate
-    agreed = negotiate(handshake.offers, settings) if settings else None
-    answer = accept_fields(handshake, subprotocol, fields, agreed)
+    answer, frames = begin(wire.shell.service, handshake, subprotocol, fields)
+    if all(name.lower() != b"date" for name, _ in fields):
+        answer = [*answer, (b"date", wire.shell.gateway.date())]  # RFC 9110 §6.6.1: it is a 200
     channel.engine.put(Response(200, answer), channel.id)
-    frames = Connection(wire.shell.service.websocket, agreed)
     stream = wire.channels[channel.id] = WebSocketStream(wire, exchange.request, frames)
     stream.deadline = time.monotonic() + wire.timeouts.ping
     stream.task, exchange.status = exchange.task, 200

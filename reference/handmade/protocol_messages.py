@@ -11,14 +11,28 @@ from collections import deque
 from typing import Any
 
 from .async_wire import BUFFERED
-from .events import NEED_DATA
+from .events import NEED_DATA, Fields
 from .gateway import Disconnected
-from .service import Timeouts
+from .service import Service, Timeouts
 from .websocket import Connection
+from .websocket_deflate import negotiate
 from .websocket_events import Binary, Close, Ping, Pong, Text, WebSocketError
+from .websocket_handshake import Handshake, accept_fields
 
 MESSAGE = 64  # bytes that a message costs us beside its content, which may be empty
 LOST = Close(1006, "")  # RFC 6455 §7.1.5: what is said where nobody has said anything
+
+
+def begin(
+    service: Service, handshake: Handshake, subprotocol: str | None, fields: Fields
+) -> tuple[Fields, Connection]:
+    """Return the fields of the answer that accepts, and the engine for what follows it.
+
+    Raise OurError when the application's subprotocol or fields cannot be sent.
+    """
+    agreed = negotiate(handshake.offers, service.deflate) if service.deflate else None
+    answer = accept_fields(handshake, subprotocol, fields, agreed)
+    return answer, Connection(service.websocket, agreed)
 
 
 class Messages:
@@ -148,8 +162,10 @@ class Messages:
         self.closing = True
         self._incoming.clear()
         self._held = 0
-        self.under.read_on()
         self.under.deadline = time.monotonic() + self._timeouts.linger
+        self.under.read_on()
+        if self.more:  # its close may be here already, behind what nobody has taken
+            self.more = self._read()
 
     async def drain(self) -> None:
         """Wait until the network takes more."""

@@ -9,10 +9,9 @@ from .asgi import Exchange
 from .asgi_websocket import WebSocketExchange
 from .async_wire import AsyncWire
 from .events import Fields, Informational, Request
-from .protocol_messages import Messages
+from .protocol_messages import Messages, begin
 from .websocket import Connection
-from .websocket_deflate import negotiate
-from .websocket_handshake import Handshake, accept_fields, read_handshake
+from .websocket_handshake import Handshake, read_handshake
 
 
 class WebSocketWire(AsyncWire):
@@ -85,11 +84,9 @@ def change_to_websocket(
 
     Raise OurError when the application's subprotocol or fields cannot be sent.
     """
-    settings = http.shell.service.deflate
-    agreed = negotiate(handshake.offers, settings) if settings else None
-    answer = accept_fields(handshake, subprotocol, fields, agreed)
+    answer, frames = begin(http.shell.service, handshake, subprotocol, fields)
     http.transport.write(http.engine.send(Informational(101, answer)))
-    wire = WebSocketWire(http.shell, Connection(http.shell.service.websocket, agreed))
+    wire = WebSocketWire(http.shell, frames)
     http.deadline = time.monotonic() + http.timeouts.ping
     http.shell.loop.call_soon(http.ring)  # who waits for the request waits for messages now
     exchange, http.exchange = http.exchange, None

@@ -106,8 +106,10 @@ def instant(server: Any, what: str) -> Instant:
 class App:
     """An ASGI application of one coroutine function, which notes what it was given and raised.
 
-    It knows http and no other scope, as most small applications do.
+    It knows scopes of some ``kinds`` and no others, as most small applications do.
     """
+
+    kinds: tuple[str, ...] = ("http",)
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -117,7 +119,7 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Be an ASGI application."""
-        if scope["type"] != "http":
+        if scope["type"] not in self.kinds:
             raise NotImplementedError(f"this application knows nothing of {scope['type']}")
         self.scopes.append(scope)
         try:
@@ -180,6 +182,16 @@ def echo_path() -> App:
 
     async def view(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(send, scope["path"].encode())
+
+    return App(view)
+
+
+def taking(took: list[bytes]) -> App:
+    """Return an application that adds each request's body to a list."""
+
+    async def view(scope: Scope, receive: Receive, send: Send) -> None:
+        took.append(await body_of(receive))
+        await answer(send)
 
     return App(view)
 

@@ -530,6 +530,28 @@ def the_application_closes(server: Any) -> None:
             talk.is_closed(code, "websocket.close", reason)
 
 
+@case("asgi", "a close that crosses many messages", CLOSE_EVENT, 12, NEEDS)
+def a_close_that_crosses_many_messages(server: Any) -> None:
+    """The client's close is heard also where the application closes and has taken nothing."""
+    last: list[Message] = []
+    go = instant(server, "the client's close to be sent")
+
+    async def view(scope: Scope, receive: Receive, send: Send) -> None:
+        await go.comes()
+        await send({"type": "websocket.close"})
+        last.append(await receive())
+
+    app = accepting(view)
+    with talking(server, app) as talk:
+        talk.wire.send(frame(BINARY, b"x" * 40_000) * 3 + closing(4003))
+        time.sleep(0.2)  # until the server holds us, and has our close
+        go.happens()
+        same(talk.hear("websocket.close").code, 1000, "the application's code")
+        talk.wire.closed("both have closed")
+        told(app, server)
+    same(last[0].get("code"), 4003, "the client's code")
+
+
 @case("asgi", "nothing after close", CLOSE_EVENT, 12, NEEDS)
 def nothing_after_close(server: Any) -> None:
     """What is sent after websocket.close raises, and the next message is the disconnect."""
@@ -688,13 +710,8 @@ def an_application_that_does_not_receive(server: Any) -> None:
 
     app = accepting(view)
     with talking(server, app) as talk:
-        talk.wire.socket.settimeout(0.5)
-        packet, sent = frame(BINARY, b"y" * 65536) * 8, 0
-        try:
-            while sent < 200 * len(packet):
-                sent += talk.wire.socket.send(packet[sent % len(packet) :])
-        except TimeoutError:
-            pass
+        packet = frame(BINARY, b"y" * 65536) * 8
+        sent = talk.fill(packet, 200)
         expect(sent < 200 * len(packet), "the server has read 100 MB that nobody takes")
         go.happens()
         talk.wire.send(packet[sent % len(packet) :] if sent % len(packet) else b"")
@@ -790,14 +807,10 @@ def empty_messages_count(server: Any) -> None:
         await go.comes()
 
     with talking(server, accepting(view)) as talk:
-        talk.wire.socket.settimeout(0.5)
         talk.wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
-        packet, sent = frame(TEXT) * 10_000, 0
+        packet = frame(TEXT) * 10_000
         try:
-            while sent < 12 * len(packet):
-                sent += talk.wire.socket.send(packet[sent % len(packet) :])
-        except TimeoutError:
-            pass
+            sent = talk.fill(packet, 12)
         finally:
             go.happens()
             talk.wire.reset()

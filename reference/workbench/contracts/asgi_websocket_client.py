@@ -89,6 +89,17 @@ class Talk:
         self.wire.send(frame(opcode, payload, **how))
         return self
 
+    def fill(self, packet: bytes, times: int) -> int:
+        """Send a packet so many times, or until the server takes no more; return the bytes sent."""
+        self.wire.socket.settimeout(0.5)
+        sent = 0
+        try:
+            while sent < times * len(packet):
+                sent += self.wire.socket.send(packet[sent % len(packet) :])
+        except TimeoutError:
+            pass
+        return sent
+
     def hear(self, what: str = "a frame") -> Frame:
         """Read one frame; raise Broken for one that no server may send (RFC 6455 §5.1, §5.2)."""
         first, second = self._bytes(2, what)
@@ -134,18 +145,7 @@ class Talk:
 class WebSocketApp(App):
     """An ASGI application of one coroutine function for WebSockets alone."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Be an ASGI application."""
-        if scope["type"] == "lifespan":
-            raise NotImplementedError("this application knows nothing of lifespan")
-        self.scopes.append(scope)
-        try:
-            await self.view(scope, receive, send)
-        except BaseException as error:
-            self.errors.append(error)
-            raise
-        finally:
-            self.ended.happens()
+    kinds = ("websocket", "http")
 
 
 def accepting(view: View) -> WebSocketApp:
