@@ -8,7 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from . import Broken, case
-from .asgi_probes import App, Receive, Scope, Send, answer, body_of, echo_path, hello, instant
+from .asgi_probes import (
+    App,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    body_of,
+    echo_path,
+    hello,
+    instant,
+    taking,
+)
 from .http2_client import (
     ACK,
     CONTINUATION,
@@ -101,11 +112,7 @@ def malformed_requests(server: Any) -> None:
 def a_body_of_another_length(server: Any) -> None:
     """More or less content than announced resets the stream, and no application takes it whole."""
     took: list[bytes] = []
-
-    @App
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        took.append(await body_of(receive))
-        await answer(send)
+    app = taking(took)
 
     with up(server, app) as connect:
         wire = connect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import case
-from .asgi_probes import App, Receive, Scope, Send, answer, body, body_of, instant, start
+from .asgi_probes import App, Receive, Scope, Send, answer, body, body_of, instant, start, taking
 from .http2_client import SETTINGS, Code, frame, head, up, windows
 from .probes import expect, same
 
@@ -164,11 +164,7 @@ def send_waits_for_the_client(server: Any) -> None:
 def an_upload(server: Any) -> None:
     """An upload of many windows arrives whole, with few window updates."""
     took: list[bytes] = []
-
-    @App
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        took.append(await body_of(receive))
-        await answer(send)
+    app = taking(took)
 
     with up(server, app) as connect:
         wire = connect()
@@ -182,11 +178,7 @@ def an_upload(server: Any) -> None:
 def an_upload_through_a_small_window(server: Any) -> None:
     """An upload passes through a window of a hundred bytes, and of one."""
     took: list[bytes] = []
-
-    @App
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        took.append(await body_of(receive))
-        await answer(send)
+    app = taking(took)
 
     for size, content in ((100, BLOCK[:3000]), (1, b"hello"), (20_000, LARGE)):
         with up(server, app, stream_window=size) as connect:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from . import case
-from .asgi_probes import App, Receive, Scope, Send, answer, body_of, echo_path, hello, instant
+from .asgi_probes import (
+    App,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    body_of,
+    echo_path,
+    hello,
+    instant,
+    taking,
+)
 from .http2_client import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PADDED, frame, head, up
 from .probes import same
 
@@ -70,11 +81,7 @@ def cookies(server: Any) -> None:
 def a_body(server: Any) -> None:
     """A body arrives whole, with and without a Content-Length, in frames of any size."""
     took: list[bytes] = []
-
-    @App
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        took.append(await body_of(receive))
-        await answer(send)
+    app = taking(took)
 
     content = bytes(range(256)) * 300
     with up(server, app) as connect:
@@ -94,11 +101,7 @@ def a_body(server: Any) -> None:
 def padding(server: Any) -> None:
     """What pads a frame is no content."""
     took: list[bytes] = []
-
-    @App
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        took.append(await body_of(receive))
-        await answer(send)
+    app = taking(took)
 
     with up(server, app) as connect:
         wire = connect()
@@ -114,11 +117,7 @@ def padding(server: Any) -> None:
 def request_trailers(server: Any) -> None:
     """Trailers end a body; ASGI has no place for them, so they are passed over."""
     took: list[bytes] = []
-
-    @App
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        took.append(await body_of(receive))
-        await answer(send)
+    app = taking(took)
 
     with up(server, app) as connect:
         wire = connect()

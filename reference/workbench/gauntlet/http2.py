@@ -11,7 +11,6 @@ import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any
 
 from hpack import Decoder, Encoder
@@ -39,7 +38,7 @@ from workbench.contracts.http2_client import (
 )
 
 from .asking import Asking, Broken, Miss
-from .model import NotSpoken, check
+from .spoken import where_spoken
 
 __all__ = [
     "ACK", "CONTINUATION", "DATA", "END_HEADERS", "END_STREAM", "GOAWAY", "HEADERS", "PADDED",
@@ -68,38 +67,19 @@ def code_name(code: int | None) -> str:
     return CODES[code] if code < len(CODES) else f"the unknown code {code:#x}"
 
 
-def h2(name: str, clause: str, **how: Any) -> Callable[[Run], Run]:
-    """Register a check of the group, which is asked where HTTP/2 is spoken at all.
-
-    ``interface`` is "http" unless it says otherwise: then any answer to a GET is enough.
-    """
-    needs = ("probe",) if how.get("interface") == "asgi" else ()
-    register = check(name, clause, 13, group="http2", needs=needs, **how)
-
-    def wrap(run: Run) -> Run:
-        @wraps(run)
-        def asked(it: Asking) -> None:
-            demand_spoken(it)
-            run(it)
-
-        return register(asked)
-
-    return wrap
-
-
-def demand_spoken(it: Asking) -> None:
-    """Raise NotSpoken unless SETTINGS are the answer to the preface; ask that once."""
-    if "http2" not in it.known:
-        wire = it.connect().send(PREFACE + frame(SETTINGS))
-        try:
-            came = bytes(wire.buf[:9]) if wire.until_any() else b""
-            spoken = came[3:9] == bytes((SETTINGS, 0, 0, 0, 0, 0))
-            it.known["http2"] = "" if spoken else f"the answer to the preface begins with {came!r}"
-        except Broken as broken:
-            it.known["http2"] = broken.problem
+def _ask(it: Asking) -> str:
+    """Return "" if SETTINGS are the answer to the preface."""
+    wire = it.connect().send(PREFACE + frame(SETTINGS))
+    try:
+        came = bytes(wire.buf[:9]) if wire.until_any() else b""
+    finally:
         it.alone()
-    if it.known["http2"]:
-        raise NotSpoken(it.known["http2"])
+    spoken = came[3:9] == bytes((SETTINGS, 0, 0, 0, 0, 0))
+    return "" if spoken else f"the answer to the preface begins with {came!r}"
+
+
+h2 = where_spoken("http2", 13, _ask)
+"""Register a check that is asked where HTTP/2 is spoken; any answer to a GET is enough for it."""
 
 
 # ---------------------------------------------------------------- frames to send

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from workbench.contracts.asgi_websocket_client import (
@@ -27,7 +26,7 @@ from workbench.contracts.asgi_websocket_client import (
 )
 
 from .asking import Asking, Broken, Miss
-from .model import NotSpoken, check
+from .spoken import where_spoken
 
 CONTINUES = 0x0
 KINDS = {0: "continuation", TEXT: "text", BINARY: "binary", CLOSE: "close", PING: "ping",
@@ -42,35 +41,14 @@ __all__ = [
 Run = Callable[[Any], None]
 
 
-def ws(name: str, clause: str, **how: Any) -> Callable[[Run], Run]:
-    """Register a check of the group, which is asked where WebSocket is spoken at all.
-
-    ``interface`` is "http" unless it says otherwise: then an echo at /echo is all that it needs.
-    """
-    needs = ("probe",) if how.get("interface") == "asgi" else ()
-    register = check(name, clause, 12, group="websocket", needs=needs, **how)
-
-    def wrap(run: Run) -> Run:
-        @wraps(run)
-        def asked(it: Asking) -> None:
-            demand_spoken(it)
-            run(it)
-
-        return register(asked)
-
-    return wrap
+def _ask(it: Asking) -> str:
+    """Return "" if the plainest handshake is answered with 101."""
+    answer = it.ask(handshake("/echo"), whole=False)
+    return "" if answer.status == 101 else f"the answer is {answer.status}"
 
 
-def demand_spoken(it: Asking) -> None:
-    """Raise NotSpoken unless the plainest handshake is answered with 101; ask that once."""
-    if "websocket" not in it.known:
-        try:
-            answer = it.ask(handshake("/echo"), whole=False)
-            it.known["websocket"] = "" if answer.status == 101 else f"the answer is {answer.status}"
-        except Broken as broken:
-            it.known["websocket"] = broken.problem
-    if it.known["websocket"]:
-        raise NotSpoken(it.known["websocket"])
+ws = where_spoken("websocket", 12, _ask)
+"""Register a check that is asked where WebSocket is spoken; an echo at /echo is enough for it."""
 
 
 class Socket(Talk):
