@@ -24,7 +24,7 @@ class Newcomer(AsyncWire):
         self._first = b""
 
     def connection_made(self, transport: Any) -> None:
-        """Begin; inside TLS HTTP/2 is spoken if both have agreed on it, and only then (§3.3)."""
+        """Begin; inside TLS HTTP/2 is spoken only if both have agreed on it (RFC 9113 §3.3)."""
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
