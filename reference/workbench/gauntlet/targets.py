@@ -201,9 +201,14 @@ class CommandLive:
             time.sleep(0.01)
         return True
 
+    @property
+    def log(self) -> list[str]:
+        """What it has printed so far, line by line."""
+        return self._server.log
+
     def words(self) -> str:
         """Return the last lines that it has printed."""
-        return " / ".join(self._server.log[-2:])
+        return " / ".join(self.log[-2:])
 
 
 class FunctionLive:

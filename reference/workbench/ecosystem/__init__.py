@@ -1,0 +1,17 @@
+"""The servers and frameworks that people deploy, really started and really spoken to.
+
+========================  ==========================================================================
+``servers``               each real server: how it is installed, started, told to reload
+``facts``                 what is plainly known of it, and where that can be read
+``starting``              up in a ``with`` block, with nothing left behind it
+``boards``                the same small board in each framework, with that framework's idioms
+``pairs``                 each framework on each server that speaks its interface
+``features``              what a probe over the wire is, and what it finds: a cell of the table
+``probes_...``            the probes
+``without``               our server with one feature switched off, so that its probe must turn
+``table``                 all of it as text, picture, HTML, Markdown, JSON
+========================  ==========================================================================
+
+What is *known* of a server stands in ``facts``; all else here is asked of the version that is
+installed, every time anew.
+"""
