@@ -46,6 +46,11 @@ class Run(Asking):
         self.pid = live.pid
         """The process that was started: the master, where there is one."""
         self._command = live
+        self._start = start
+
+    def again(self) -> Run:
+        """Return a view of the same server for another probe: its own connections and deadline."""
+        return Run(self.server, self.way, self._command, self._start)
 
     @property
     def log(self) -> list[str]:

@@ -181,6 +181,8 @@ class CommandLive:
     def __init__(self, server: Server) -> None:
         self.address = server.address
         self.pid = server.pid
+        self.was_stopped = False
+        """True when it was told to stop: then its end is no accident."""
         self._server = server
 
     @property
@@ -190,6 +192,7 @@ class CommandLive:
 
     def stop(self) -> None:
         """Send SIGTERM."""
+        self.was_stopped = True
         os.kill(self.pid, signal.SIGTERM)
 
     def ended_within(self, seconds: float) -> bool:
