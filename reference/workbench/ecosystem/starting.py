@@ -53,6 +53,11 @@ class Run(Asking):
         return Run(self.server, self.way, self._command, self._start)
 
     @property
+    def was_stopped(self) -> bool:
+        """True when a probe has told the server to stop."""
+        return self._command.was_stopped
+
+    @property
     def log(self) -> list[str]:
         """What the server has said so far, line by line."""
         return self._command.log

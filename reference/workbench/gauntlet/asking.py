@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,6 +83,10 @@ class Asking:
         self._folder = Path(folder)
         self._own = own
         self._wires: list[BoundedWire] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the clock of a check: from now on it has ``LIMIT`` seconds."""
         self._end = time.monotonic() + LIMIT
 
     def close(self) -> None:
@@ -94,6 +99,12 @@ class Asking:
         for wire in self._wires:
             wire.close()
         self._wires.clear()
+
+    def cut(self) -> None:
+        """Shut every connection down, so that a thread which waits for one goes on."""
+        for wire in list(self._wires):
+            with suppress(OSError):
+                wire.socket.shutdown(socket.SHUT_RDWR)
 
     # ------------------------------------------------------------ connections
 
