@@ -61,11 +61,18 @@ def blocks(
 
 
 def fitting(sizes: Sequence[int], width: int) -> list[list[int]]:
-    """Return columns in groups that fit into ``width`` characters; at least one in each."""
+    """Return columns in as few groups as fit into ``width`` characters, of about one size."""
+    fewest = _fitting(sizes, width, len(sizes))
+    even = math.ceil(len(sizes) / max(1, len(fewest)))
+    found = _fitting(sizes, width, even)
+    return found if len(found) == len(fewest) else fewest
+
+
+def _fitting(sizes: Sequence[int], width: int, most: int) -> list[list[int]]:
     groups: list[list[int]] = []
     room = 0
     for at, size in enumerate(sizes):
-        if not groups or room < size + len(GAP):
+        if not groups or room < size + len(GAP) or len(groups[-1]) == most:
             groups.append([])
             room = width
         groups[-1].append(at)

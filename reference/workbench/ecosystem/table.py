@@ -22,14 +22,13 @@ from workbench.picture import Picture
 
 from . import rendering
 from .features import FAILED, Cell, Feature, features_of
-from .probing import LEFT_OUT, MISSING, Bounds, Heard, probing
+from .probing import LEFT_OUT, MISSING, USUAL, Bounds, Heard, probing
 from .servers import SERVERS, RealServer, servers_of
 
 SCHEMA = 1
 FORMAT = "from-sockets-to-asgi/ecosystem"
 WIDTH = 100  # characters of a line in a notebook
 TITLES = {"wsgi": "WSGI servers", "asgi": "ASGI servers"}
-NOTHING = ("", False)
 
 
 class Words(str):
@@ -104,7 +103,7 @@ class FeatureTable:
     @property
     def versions(self) -> str:
         """The servers with their versions, in one line."""
-        return ", ".join(f"{each.title} {each.version}".strip() for each in self.servers)
+        return "; ".join(f"{each.title} {each.version}".strip() for each in self.servers)
 
     @property
     def failed(self) -> list[Cell]:
@@ -337,7 +336,7 @@ def feature_table(
     interface: str,
     servers: Sequence[str | RealServer] = (),
     features: Sequence[str | Feature] = (),
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = USUAL,
     heard: Heard = lambda cell, done, of: None,
 ) -> FeatureTable:
     """Probe the servers of an interface, or some of them, and return the table.
