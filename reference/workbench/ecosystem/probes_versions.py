@@ -265,7 +265,9 @@ def _flood(talk: Connection, token: str) -> int:
     A ping behind each hundred is answered when they were read: so nothing of what the server says
     is lost to the reset with which it may close.
     """
-    for sent in range(BATCH, RESETS + BATCH, BATCH):
+    sent = 0
+    while sent < RESETS and not talk.goaway and not talk.ended:
+        sent += BATCH
         flood = bytearray()
         for _ in range(BATCH):
             stream = talk.next
@@ -274,8 +276,6 @@ def _flood(talk: Connection, token: str) -> int:
         talk.wire.send(bytes(flood) + frame(PING, 0, 0, SETTLED))
         while len(talk.pongs) == pongs and not talk.goaway and not talk.ended:
             talk.read("what a flood is told")
-        if talk.goaway or talk.ended:
-            break
     return sent
 
 

@@ -9,6 +9,8 @@ PYTHONPATH holds it.  Both forms answer the same paths alike where WSGI and ASGI
 /steps /stream /endless    a block, and another when the gate is opened; blocks; blocks for ever
 /wait /together            an answer when the gate is opened; when so many requests are inside
 /fail /length /fields      errors; a Content-Length that lies; fields of a response
+/late                      the body back, which is read only when the gate is opened
+/pid /crash                which process answers; and its end, without a word
 /notes                     what the application noted under a token: asked for by somebody else
 /w/... /a/...              what only WSGI, or only ASGI, can be asked
 /s/...                     what a WebSocket can be asked; ``/echo`` is one too
@@ -24,6 +26,7 @@ import io
 import json
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -148,6 +151,11 @@ def same_in_both(asked: Asked) -> tuple[int, Fields, bytes] | None:
     if asked.path == "/ok":
         note(asked.token, called=asked.get("as", "/ok"))
         return 200, [], asked.get("say", "ok").encode()
+    if asked.path == "/pid":
+        return 200, [], b"%d" % os.getpid()
+    if asked.path == "/crash":
+        # As the kernel ends who takes too much memory; an exit status may mean something to a master.
+        os.kill(os.getpid(), signal.SIGKILL)
     if asked.path == "/notes":
         return 200, [("Content-Type", "application/json")], json.dumps(notes(asked.token)).encode()
     if asked.path == "/big":
@@ -332,9 +340,16 @@ def w_endless(asked: Asked, environ: Environ, start_response: StartResponse) -> 
 
 def w_wait(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
     """Answer when the gate is open."""
-    note(asked.token, here=1)
+    note(asked.token, here=1, pid=os.getpid())
     opened = sleep_until(lambda: is_open(asked.token), asked.number("seconds", 1) * PATIENCE)
     return wsgi_answer(start_response, b"opened" if opened else b"tired of waiting")
+
+
+def w_late(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
+    """Read nothing of the body until the gate is open; give it back."""
+    note(asked.token, here=1)
+    note(asked.token, opened=sleep_until(lambda: is_open(asked.token)))
+    return w_echo(asked, environ, start_response)
 
 
 def w_together(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
@@ -496,6 +511,40 @@ def w_errors(asked: Asked, environ: Environ, start_response: StartResponse) -> B
     return wsgi_answer(start_response)
 
 
+class Watched:
+    """A file of 200,000 bytes on the disk that notes when somebody calls its read()."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
+        self.file.write(b"0123456789" * 20_000)
+        self.file.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, and note it once."""
+        if self.token:
+            note(self.token, read=size)
+            self.token = ""
+        return self.file.read(size)
+
+    def fileno(self) -> int:
+        """Return what sendfile() wants."""
+        return self.file.fileno()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def w_disk(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
+    """Return a file on the disk by wsgi.file_wrapper; a server may send it by its descriptor."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    note(asked.token, wrapper="" if wrapper is None else getattr(wrapper, "__module__", "built in"))
+    length = [("Content-Length", "200000")] if asked.get("length") else []
+    start_response("200 OK", [("Content-Type", TEXT), *length])
+    file = Watched(asked.token)
+    return wrapper(file, 8192) if wrapper else iter([file.read()])
+
+
 def w_file(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
     """Return a file by wsgi.file_wrapper, where there is one."""
     wrapper = environ.get("wsgi.file_wrapper")
@@ -508,10 +557,11 @@ def w_file(asked: Asked, environ: Environ, start_response: StartResponse) -> Blo
 WSGI_VIEWS: dict[str, Callable[..., Blocks]] = {
     "/facts": w_facts, "/echo": w_echo, "/status": w_status, "/stream": w_stream,
     "/steps": w_steps, "/endless": w_endless, "/wait": w_wait, "/together": w_together,
-    "/fail": w_fail, "/length": w_length, "/upload": w_upload, "/w/input": w_input,
+    "/fail": w_fail, "/length": w_length, "/upload": w_upload, "/late": w_late, "/w/input": w_input,
     "/w/twice": w_twice, "/w/exc-info": w_exc_info, "/w/write": w_write, "/w/never": w_never,
     "/w/nothing": w_nothing, "/w/close": w_close, "/w/lazy": w_lazy, "/w/block": w_block,
     "/w/wrong": w_wrong, "/w/errors": w_errors, "/w/file": w_file,
+    "/w/disk": w_disk,
 }  # fmt: skip
 
 
@@ -524,7 +574,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Be an ASGI 3 application."""
     if scope["type"] == "lifespan":
         return await live(scope, receive, send)
-    asked = Asked(scope["path"], scope["query_string"].decode("latin-1"))
+    path = scope["path"].removeprefix(scope.get("root_path") or "")
+    asked = Asked(path, scope["query_string"].decode("latin-1"))
     if scope["type"] == "websocket":
         return await SOCKETS.get(asked.path, s_reject)(asked, scope, receive, send)
     if scope["type"] != "http":
@@ -663,9 +714,16 @@ async def a_endless(asked: Asked, scope: Scope, receive: Receive, send: Send) ->
 
 async def a_wait(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer when the gate is open."""
-    note(asked.token, here=1)
+    note(asked.token, here=1, pid=os.getpid())
     opened = await nap_until(lambda: is_open(asked.token), asked.number("seconds", 1) * PATIENCE)
     await asgi_answer(send, b"opened" if opened else b"tired of waiting")
+
+
+async def a_late(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Receive nothing of the body until the gate is open; give it back."""
+    note(asked.token, here=1)
+    note(asked.token, opened=await nap_until(lambda: is_open(asked.token)))
+    await a_echo(asked, scope, receive, send)
 
 
 async def a_together(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
@@ -817,13 +875,55 @@ async def a_life(asked: Asked, scope: Scope, receive: Receive, send: Send) -> No
     await asgi_json(send, {**LIFE, "notes": notes(LIFE["token"])})
 
 
+async def a_trailers(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a trailer behind the content, whether that is offered or not."""
+    await send(start(200, [("Content-Type", TEXT), ("Trailer", "X-After")], trailers=True))
+    await send(part(b"content", more_body=False))
+    message = {"headers": [(b"x-after", b"yes")], "more_trailers": False}
+    raised = await outcome_of(send, {"type": "http.response.trailers", **message})
+    note(asked.token, raised=raised)
+
+
+async def a_hint(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send an early hint before the answer, whether that is offered or not."""
+    links = [b"</a.css>; rel=preload; as=style"]
+    hint = {"type": "http.response.early_hint", "links": links}
+    note(asked.token, raised=await outcome_of(send, hint))
+    await asgi_answer(send)
+
+
+async def a_path(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a file by its path, whether that is offered or not."""
+    path, content = place(asked.token, ".file"), b"what is in the file"
+    with open(path, "wb") as file:
+        file.write(content)
+    await send(text_start(200, ("Content-Length", str(len(content)))))
+    raised = await outcome_of(send, {"type": "http.response.pathsend", "path": path})
+    note(asked.token, raised=raised)
+    if raised:
+        await send(part(b"-" * len(content), more_body=False))
+
+
+async def a_deaf(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Receive nothing until the gate is open; note whether that is left in peace."""
+    note(asked.token, here=1)
+    try:
+        note(asked.token, opened=await nap_until(lambda: is_open(asked.token)))
+        await asgi_answer(send)
+    except BaseException as error:
+        note(asked.token, cut=kind(error))
+        raise
+
+
 ASGI_VIEWS: dict[str, Callable[..., Awaitable[None]]] = {
     "/facts": a_facts, "/echo": a_echo, "/status": a_status, "/stream": a_stream,
     "/steps": a_steps, "/endless": a_endless, "/wait": a_wait, "/together": a_together,
-    "/fail": a_fail, "/length": a_length, "/upload": a_upload, "/a/messages": a_messages,
+    "/fail": a_fail, "/length": a_length, "/upload": a_upload, "/late": a_late,
+    "/a/messages": a_messages,
     "/a/listen": a_listen, "/a/after": a_after, "/a/gate": a_gate, "/a/return": a_return,
     "/a/wrong": a_wrong, "/a/shape": a_shape, "/a/coding": a_coding, "/a/state": a_state,
-    "/a/life": a_life,
+    "/a/life": a_life, "/a/trailers": a_trailers, "/a/hint": a_hint, "/a/path": a_path,
+    "/a/deaf": a_deaf,
 }  # fmt: skip
 
 
@@ -867,6 +967,14 @@ async def s_echo(asked: Asked, scope: Scope, receive: Receive, send: Send) -> No
         note(asked.token, got=plain(value[:200]), size=len(value), types=kinds(message))
         key = "bytes" if text is None else "text"
         await send({"type": "websocket.send", key: value})
+
+
+async def s_size(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell how long each message is."""
+    await accept(receive, send)
+    while (message := await receive())["type"] == "websocket.receive":
+        await say(send, len(message.get("bytes") or message.get("text") or b""))
+    note_end(asked, message)
 
 
 async def s_facts(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
@@ -1016,7 +1124,7 @@ SOCKETS: dict[str, Callable[..., Awaitable[None]]] = {
     "/echo": s_echo, "/s/facts": s_facts, "/s/late": s_late, "/s/accept": s_accept,
     "/s/close": s_close, "/s/reject": s_reject, "/s/deny": s_deny, "/s/end": s_end,
     "/s/busy": s_busy, "/s/send": s_send, "/s/wrong": s_wrong, "/s/gone": s_gone,
-    "/s/endless": s_endless,
+    "/s/endless": s_endless, "/s/size": s_size,
 }  # fmt: skip
 
 
