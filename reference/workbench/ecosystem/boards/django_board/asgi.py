@@ -1,0 +1,8 @@
+"""The ASGI application, as ``startproject`` writes it."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.async_settings")
+application = get_asgi_application()
