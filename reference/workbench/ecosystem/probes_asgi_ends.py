@@ -48,23 +48,24 @@ def memory(run: Run) -> int:
     return total
 
 
-def could_send(run: Run, token: str) -> tuple[int, bool]:
-    """Wait until the application sends no more; return how much it could, and whether all."""
+def still(run: Run, token: str, longest: float = LONGEST) -> list[dict[str, Any]]:
+    """Wait until the application notes nothing more; return its notes."""
     notes: list[dict[str, Any]] = []
-    end, changed = time.monotonic() + LONGEST, time.monotonic()
+    end, changed = time.monotonic() + longest, time.monotonic()
     while time.monotonic() < min(end, changed + QUIET):
         if len(found := run.left_behind(token)) > len(notes):
             notes, changed = found, time.monotonic()
         time.sleep(0.02)
-    done = any("done" in each for each in notes)
-    return max([each["sent"] for each in notes if "sent" in each], default=0), done
+    return notes
 
 
 def outward(run: Run, begin: Callable[[str], object]) -> Finding:
     """Let an application send to a client that takes nothing; ``begin`` asks for its path."""
     token, before = run.token(), memory(run)
     begin(f"/endless?most={MUCH}&token={token}")
-    sent, done = could_send(run, token)
+    notes = still(run, token)
+    sent = max([each["sent"] for each in notes if "sent" in each], default=0)
+    done = any("done" in each for each in notes)
     grown = max(0, memory(run) - before) / MIB
     seen = f"the application could send {'' if done else 'less than '}"
     seen += f"{sent // MIB + (0 if done else 1)} MiB of {MUCH // MIB}; memory grew by {grown:.1f}"
@@ -159,7 +160,7 @@ def stop_with_a_long_request(run: Run) -> Finding:
     with run.other(run.way) as own:
         own.patience, token = LONGEST, own.token()
         wire = own.connect().send(request(f"/wait?seconds=6&token={token}"))
-        own.noted(token, "here", "the request to have begun", patience=2.0)
+        _begun(own, token)
         began = time.monotonic()
         own.live.stop()
         saw = _answer(wire)
@@ -168,6 +169,15 @@ def stop_with_a_long_request(run: Run) -> Finding:
     if saw == "nothing":
         return Finding(f"waits over {LONGEST:.0f} s", seen, None)
     return Finding(f"{saw} {when(told)}", seen, None)
+
+
+def _begun(run: Run, token: str) -> None:
+    """Wait until a request is with its application; the server is not asked, it may speak h2."""
+    end = time.monotonic() + LONGEST
+    while not run.left_behind(token):
+        if time.monotonic() > end:
+            raise Broken(f"the request has not begun after {LONGEST:.0f} s")
+        time.sleep(0.01)
 
 
 def _answer(wire: Wire) -> str:
@@ -185,7 +195,7 @@ def stop_over_http2(run: Run) -> Finding:
         own.patience, token = LONGEST, own.token()
         talk = connected(own)
         reply = talk.replies[talk.ask(f"/wait?token={token}")]
-        own.noted(token, "here", "the request to have begun")
+        _begun(own, token)
         began = time.monotonic()
         own.live.stop()
         own.live.ended_within(0.2)

@@ -35,6 +35,7 @@ from workbench.gauntlet.http2 import (
 from workbench.gauntlet.websocket import HELLO
 
 from .features import Finding, feature
+from .probes_asgi_ends import still
 from .secure import Secure
 from .starting import Run
 
@@ -249,12 +250,12 @@ def rapid_reset(run: Run) -> Finding:
     """What happens to a client that opens two thousand streams and resets each at once?"""
     talk, token = connected(run), run.token()
     sent = _flood(talk, token)
-    answered = run.ask(request("/ok")).status
-    begun = sum("here" in each for each in run.left_behind(token))
+    begun = sum("here" in each for each in still(run, token, 2.0))
+    beside = connected(run).get("/ok").status
     word = code_name(talk.goaway[0]) if talk.goaway else "no GOAWAY"
     ended = talk.ended or talk.goaway is not None
     seen = f"{sent} sent, {word if ended else 'it goes on'}; {begun} applications begun; "
-    seen += f"a client beside it: {answered}"
+    seen += f"a client beside it: {beside}"
     said = f"cut by {sent}, {'GOAWAY' if talk.goaway else 'no GOAWAY'}" if ended else "goes on"
     return Finding(said, seen, begun <= RESETS // 4)
 

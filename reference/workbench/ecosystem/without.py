@@ -8,10 +8,14 @@ with this name must differ from that of our server as it is; a test holds that f
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from .servers import RealServer
 
 Patch = Callable[[Any, str, Any], None]
 Change = Callable[[Patch], None]
@@ -37,6 +41,13 @@ def changes() -> dict[str, Change]:
     for module in MODULES:
         importlib.import_module(f"{__package__}.{module}")
     return dict(CHANGES)
+
+
+def server_without(name: str, ours: RealServer) -> RealServer:
+    """Return one of our servers with a feature switched off, in all its ways."""
+    serve = f"-m workbench.ecosystem.without {shlex.quote(name)} serve"
+    ways = {way: line.replace("-m handmade serve", serve) for way, line in ours.ways.items()}
+    return dataclasses.replace(ours, title=f"{ours.title}, without {name}", ways=ways)
 
 
 def patch(target: Any, name: str, new: Any) -> None:
