@@ -2,9 +2,9 @@
 
     python -m workbench.ecosystem.apache probe:wsgi --port 8000 --processes 2 --threads 15
 
-writes ``apache.conf`` and the script that mod_wsgi loads into a fresh folder under TMPDIR, and
-*becomes* Apache: the process that was started is Apache's parent, so its id is enough to end it.
-``--show`` prints the configuration instead.  SIGTERM ends it, SIGUSR1 is its graceful restart.
+writes ``apache.conf`` and the script that mod_wsgi loads into a fresh folder, and *becomes* Apache:
+the process that was started is Apache's parent, so its id is enough to end it.  ``--show`` prints
+the configuration instead.  SIGTERM ends it, SIGUSR1 is its graceful restart.
 
 mod_wsgi embeds the interpreter that it was built for, and nothing else: ``unfit`` tells when that
 is another minor version than ours, whose compiled packages it could not load.
@@ -32,6 +32,7 @@ FOLDERS = (  # where a module lies: Debian, Fedora, Arch, Homebrew (two), macOS
     "/opt/homebrew/lib/httpd/modules", "/usr/local/lib/httpd/modules", "/usr/libexec/apache2",
 )  # fmt: skip
 GET = "Debian, Ubuntu: sudo apt install apache2 libapache2-mod-wsgi-py3"
+SYSTEM = "/usr/bin:/bin"  # where a system has its own Python
 OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
 PR_SET_SECUREBITS, NO_SETUID_FIXUP = 28, 1 << 2  # linux/prctl.h, linux/securebits.h
 
@@ -190,6 +191,16 @@ def keep_rights() -> str:
     return ""
 
 
+def own_library() -> None:
+    """Let the interpreter in the system's mod_wsgi find its own standard library.
+
+    It looks for the first ``python3`` on PATH and takes what lies beside that: with an environment
+    of another build in front, it would load compiled modules that do not fit (ssl is one).
+    """
+    if module() == _module("wsgi"):
+        os.environ["PATH"] = SYSTEM
+
+
 # --- becoming Apache --------------------------------------------------------------------------
 
 
@@ -211,7 +222,8 @@ def main(arguments: list[str]) -> int:
     if asked.show:
         print(configuration(asked.port, "FOLDER", asked.processes, asked.threads), end="")
         return 0
-    folder = Path(tempfile.mkdtemp(prefix="apache-"))
+    # Whoever starts us as a part of the course removes that folder when we have ended.
+    folder = Path(tempfile.mkdtemp(prefix="apache-", dir=os.environ.get("GAUNTLET_FOLDER")))
     (folder / "course.wsgi").write_text(SCRIPT.format(module=name, name=attribute), "utf-8")
     text = configuration(asked.port, str(folder), asked.processes, asked.threads)
     (folder / "apache.conf").write_text(text, "utf-8")
@@ -219,9 +231,9 @@ def main(arguments: list[str]) -> int:
         print(f"mod_wsgi as root: {trouble}", file=sys.stderr)
     sys.stderr.flush()
     apache = program()
+    own_library()
     assert apache is not None
     os.execv(apache, [apache, "-f", str(folder / "apache.conf"), "-DFOREGROUND"])
-    return 0  # for the type checker: the line above does not come back
 
 
 if __name__ == "__main__":

@@ -90,3 +90,18 @@ async def live() -> None:
     async for posts in following(board):
         news = [post.as_dict() for post in posts]
         await websocket.send_json({"posts": news, "readers": board.listeners})
+
+
+bare = app.asgi_app
+
+
+async def with_scheme(scope: Any, receive: Any, send: Any) -> None:
+    """Put into a WebSocket's scope what ASGI makes optional, what Daphne leaves out, and what Quart
+    reads all the same (github.com/django/daphne/issues/538): without it Daphne answers 500.
+    """
+    if scope["type"] == "websocket":
+        scope.setdefault("scheme", "ws")
+    await bare(scope, receive, send)
+
+
+app.asgi_app = with_scheme  # type: ignore[method-assign]  # Quart's own way to wrap an application
