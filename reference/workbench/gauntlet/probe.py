@@ -154,7 +154,7 @@ def same_in_both(asked: Asked) -> tuple[int, Fields, bytes] | None:
     if asked.path == "/pid":
         return 200, [], b"%d" % os.getpid()
     if asked.path == "/crash":
-        # As the kernel ends who takes too much memory; an exit status may mean something to a master.
+        # As the kernel ends who takes too much memory: an exit status would mean this and that.
         os.kill(os.getpid(), signal.SIGKILL)
     if asked.path == "/notes":
         return 200, [("Content-Type", "application/json")], json.dumps(notes(asked.token)).encode()
@@ -538,7 +538,7 @@ class Watched:
 def w_disk(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
     """Return a file on the disk by wsgi.file_wrapper; a server may send it by its descriptor."""
     wrapper = environ.get("wsgi.file_wrapper")
-    note(asked.token, wrapper="" if wrapper is None else getattr(wrapper, "__module__", "built in"))
+    note(asked.token, wrapper="" if wrapper is None else repr(wrapper))
     length = [("Content-Length", "200000")] if asked.get("length") else []
     start_response("200 OK", [("Content-Type", TEXT), *length])
     file = Watched(asked.token)
@@ -574,8 +574,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Be an ASGI 3 application."""
     if scope["type"] == "lifespan":
         return await live(scope, receive, send)
-    path = scope["path"].removeprefix(scope.get("root_path") or "")
-    asked = Asked(path, scope["query_string"].decode("latin-1"))
+    asked = Asked(scope["path"], scope["query_string"].decode("latin-1"))
     if scope["type"] == "websocket":
         return await SOCKETS.get(asked.path, s_reject)(asked, scope, receive, send)
     if scope["type"] != "http":
@@ -699,7 +698,7 @@ async def a_endless(asked: Asked, scope: Scope, receive: Receive, send: Send) ->
     await send(text_start())
     try:
         while sent < most:
-            await send(part(BLOCK))
+            await send(part(BLOCK[1:] + b"x"))  # fresh bytes: who keeps them, pays for them
             sent += len(BLOCK)
             if not sent % (1 << 20):
                 note(asked.token, sent=sent)
@@ -1157,6 +1156,13 @@ async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         return await live(scope, receive, send, slow=True)
     note(LIFE["token"], life=scope["path"])
     await app(scope, receive, send)
+
+
+async def tells(scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell the scope, whatever is asked for."""
+    if scope["type"] == "lifespan":
+        return await live(scope, receive, send)
+    await a_facts(Asked(scope["path"], ""), scope, receive, send)
 
 
 async def fails(scope: Scope, receive: Receive, send: Send) -> None:
