@@ -116,6 +116,7 @@ def ask(feature: Feature, server: RealServer, run: Run | None = None) -> Cell:
         return Cell(server.name, feature.name, feature.lacks, "no such way to start it", False)
     try:
         if run is not None:
+            run.begin()
             return _cell(feature, server, feature.run(run))
         with serving(server, feature.way) as fresh:
             return _cell(feature, server, feature.run(fresh))
