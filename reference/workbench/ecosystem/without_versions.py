@@ -167,10 +167,12 @@ def with_http3(patch: Patch) -> None:
     words = dict(zip(sys.argv, sys.argv[1:], strict=False))
     if "--certfile" in words:
         given = int(words["--port"]), words["--certfile"], words["--keyfile"]
-        threading.Thread(target=lambda: asyncio.run(_quic(*given)), daemon=True).start()
+        bound = threading.Event()
+        threading.Thread(target=lambda: asyncio.run(_quic(*given, bound)), daemon=True).start()
+        bound.wait(10.0)
 
 
-async def _quic(port: int, certfile: str, keyfile: str) -> None:
+async def _quic(port: int, certfile: str, keyfile: str, bound: threading.Event) -> None:
     """Serve HTTP/3 until this process ends."""
     from aioquic.asyncio.server import serve
     from aioquic.h3.connection import H3_ALPN
@@ -179,6 +181,7 @@ async def _quic(port: int, certfile: str, keyfile: str) -> None:
     how = QuicConfiguration(alpn_protocols=H3_ALPN, is_client=False)
     how.load_cert_chain(certfile, keyfile)
     await serve("127.0.0.1", port, configuration=how, create_protocol=_http3())
+    bound.set()
     await asyncio.Event().wait()
 
 
