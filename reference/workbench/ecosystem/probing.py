@@ -62,10 +62,13 @@ USUAL = Bounds()
 
 @dataclass
 class Probed:
-    """What came: the cells in the order of servers and features, and what else was to be told."""
+    """What came: the cells in the order of servers and features, and what else was to be told.
+
+    ``notes`` are pairs of a server's name and a sentence.
+    """
 
     cells: list[Cell]
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -129,7 +132,7 @@ class _Work:
             if row.interface in ("http", server.interface)
         ]
         self.cells: dict[tuple[str, str], Cell] = {}
-        self.notes: list[str] = []
+        self.notes: list[tuple[str, str]] = []
         self._new: queue.SimpleQueue[Cell] = queue.SimpleQueue()
         self._told = 0
         self.stopped = ""
@@ -255,8 +258,9 @@ class _Lane(threading.Thread):
                 self._take(key, server, row)
         finally:
             self._leave()
-            for name in end_all(children_of(self)):
-                self._work.notes.append(f"left behind, and killed: {name}")
+            self._tell(
+                f"killed, for it would not go: {name}" for name in end_all(children_of(self))
+            )
 
     def end(self) -> None:
         """Wait until the lane has ended, whose work was stopped; it may be starting a server."""
@@ -279,7 +283,7 @@ class _Lane(threading.Thread):
             self._work.put(_with_its_end(cell, run))
             if not answers(run):
                 self._leave()
-            self._work.notes.extend(f"{row.name} left behind {name}" for name in question.left)
+            self._tell(f"{row.name} has left behind: {name}" for name in question.left)
             return
         where = question.cut()
         words = run.live.words()
@@ -304,7 +308,11 @@ class _Lane(threading.Thread):
         try:
             self._stack.close()
         except Exception as error:
-            self._work.notes.append(f"stopping {self._key and self._key[0]}: {error!r}")
+            self._tell([f"does not stop well: {error!r}"])
+
+    def _tell(self, words: Iterable[str]) -> None:
+        """Note something about the server that this lane runs."""
+        self._work.notes.extend((self._key[0] if self._key else "", each) for each in words)
 
 
 class _Question(threading.Thread):
@@ -418,6 +426,16 @@ def children_of(thread: threading.Thread) -> list[psutil.Process]:
             child = psutil.Process(int(word))
             if child.status() != psutil.STATUS_ZOMBIE:
                 found.append(child)
+    return found
+
+
+def descendants(since: float) -> list[psutil.Process]:
+    """Return the processes below this one that began after a time and still run."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if each.create_time() >= since and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
     return found
 
 

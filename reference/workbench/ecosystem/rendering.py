@@ -16,6 +16,7 @@ from workbench.picture import GREEN, GREY, ORANGE, RED, sheet
 
 LEGEND = "+ it is there   - it is not   ! could not be found out   without a sign: what it is"
 GAP = "  "
+WIDTH = 100  # characters of a line in a notebook
 LONGEST = 26  # characters of a cell in the picture
 FIRST, COLUMN, LINE = 2.1, 1.72, 0.215  # inches
 COLUMNS = 5  # servers in a block of the picture
@@ -33,6 +34,7 @@ class Parts:
     stamp: str
     heads: list[tuple[str, str]]
     rows: list[tuple[str, Cells]]
+    legend: str = LEGEND
 
 
 def signed(sign: str, said: str) -> str:
@@ -98,7 +100,9 @@ def draw(parts: Parts) -> Any:
     height = (len(parts.rows) + 3.5) * len(groups) * LINE + 2.5 * LINE
     axes = sheet(height, FIRST + size * COLUMN + 0.1)
     axes.text(0.1, LINE, parts.title, weight="bold", fontsize=10.5, va="center")
-    axes.text(0.1, 2 * LINE, f"{parts.stamp}     {LEGEND}", fontsize=7, va="center", color=GREY)
+    axes.text(
+        0.1, 2 * LINE, f"{parts.stamp}     {parts.legend}", fontsize=7, va="center", color=GREY
+    )
     y = 3.5 * LINE
     for columns in groups:
         y = _block(axes, parts, columns, y) + 1.2 * LINE
@@ -152,7 +156,7 @@ def html(parts: Parts, evidence: Sequence[Sequence[str]], troubles: Sequence[str
             for cell, why in zip(cells, seen, strict=True)
         )
         lines.append(f"<tr><th>{safe(name)}</th>{shown}</tr>")
-    lines += ["</table>", f"<p>{safe(LEGEND)}</p>"]
+    lines += ["</table>", f"<p>{safe(parts.legend)}</p>"]
     return "\n".join(lines + [f"<p>{safe(line)}</p>" for line in troubles])
 
 
@@ -166,9 +170,9 @@ def markdown(
         ["feature", *heads],
         [[name, *[signed(*cell).strip() for cell in cells]] for name, cells in parts.rows],
     )
-    lines += ["", f"{LEGEND}.", ""]
+    lines += ["", f"{parts.legend}.", ""]
     lines += [f"* {bar_free(line)}" for line in troubles] + ([""] if troubles else [])
-    lines += ["What was asked:", ""]
+    lines += ["What was asked:", ""] if questions else []
     lines += [f"* **{bar_free(name)}**: {bar_free(question)} ({bar_free(source)})"
               for name, question, source in questions]  # fmt: skip
     return "\n".join(lines) + "\n"

@@ -27,7 +27,6 @@ from .servers import SERVERS, RealServer, servers_of
 
 SCHEMA = 1
 FORMAT = "from-sockets-to-asgi/ecosystem"
-WIDTH = 100  # characters of a line in a notebook
 TITLES = {"wsgi": "WSGI servers", "asgi": "ASGI servers"}
 
 
@@ -153,18 +152,18 @@ class FeatureTable:
 
     # ------------------------------------------------------------ as text
 
-    def text(self, width: int = WIDTH) -> str:
+    def text(self, width: int = rendering.WIDTH) -> str:
         """Return the table in lines of at most ``width`` characters, and what went wrong."""
         lines = [self.title, self.stamp, *textwrap.wrap(self.versions, width), ""]
         lines += [self._grid(self.features, width), ""]
         return "\n".join([*lines, rendering.LEGEND, *rendering.wrapped(self.troubles(), width)])
 
-    def stable(self, width: int = WIDTH) -> Words:
+    def stable(self, width: int = rendering.WIDTH) -> Words:
         """Return the text without what differs from run to run: dates, versions, measured rows."""
         rows = [row for row in self.features if not row.measured]
         return Words(f"{self.title}\n\n{self._grid(rows, width)}\n\n{rendering.LEGEND}")
 
-    def measured(self, width: int = WIDTH) -> Words:
+    def measured(self, width: int = rendering.WIDTH) -> Words:
         """Return the rows that ``stable`` leaves out."""
         return Words(self._grid([row for row in self.features if row.measured], width))
 
@@ -348,14 +347,31 @@ def feature_table(
     rows = [each for each in features if isinstance(each, Feature)]
     if named or not rows:
         rows = features_of(interface, named) + rows
-    found = probing(columns, rows, bounds, heard)
-    now = datetime.datetime.now(datetime.UTC)
-    return FeatureTable(
-        interface, [Column.of(each) for each in columns], [Row.of(each) for each in rows],
-        {(cell.server, cell.feature): cell for cell in found.cells}, found.notes, found.seconds,
-        now.strftime("%Y-%m-%d %H:%M UTC"), platform.python_version(),
-        f"{platform.system()} {platform.machine()}",
-    )  # fmt: skip
+    (table,) = feature_tables({interface: (columns, rows)}, bounds, heard)
+    return table
+
+
+def feature_tables(
+    wanted: Mapping[str, tuple[Sequence[RealServer], Sequence[Feature]]],
+    bounds: Bounds = USUAL,
+    heard: Heard = lambda cell, done, of: None,
+) -> list[FeatureTable]:
+    """Probe the servers of several interfaces in one go, and return a table for each."""
+    servers = [each for columns, _ in wanted.values() for each in columns]
+    features = list(dict.fromkeys(row for _, rows in wanted.values() for row in rows))
+    found = probing(servers, features, bounds, heard)
+    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    system = f"{platform.system()} {platform.machine()}"
+    tables = []
+    for interface, (columns, rows) in wanted.items():
+        names = {each.name for each in columns}
+        cells = {(each.server, each.feature): each for each in found.cells if each.server in names}
+        notes = [f"{name}: {text}" for name, text in found.notes if name in names]
+        tables.append(FeatureTable(
+            interface, [Column.of(each) for each in columns], [Row.of(each) for each in rows],
+            cells, notes, found.seconds, date, platform.python_version(), system,
+        ))  # fmt: skip
+    return tables
 
 
 def server_of(server: str | RealServer, interface: str) -> RealServer:
