@@ -12,6 +12,7 @@
   python3 learn.py progress        what you have done, as a table
   python3 learn.py serve ...       run an application on the handmade servers (serve --help)
   python3 learn.py gauntlet ...    judge any server over the network (gauntlet --help)
+  python3 learn.py matrix ...      probe the servers and frameworks in the wild (matrix --help)
 
   python3 learn.py lint            the checks that only read: {lint}
   python3 learn.py build ...       run the notebooks and store their outputs (build --help)
@@ -431,6 +432,7 @@ COMMANDS = {
     "progress": module("workbench.exercises", "progress"),
     "serve": module("handmade", "serve"),
     "gauntlet": module("workbench.gauntlet"),
+    "matrix": module("workbench.ecosystem"),
     "lint": lambda options: test(options or LINT),
     "build": module("workbench.build"),
     "lock": lock,
