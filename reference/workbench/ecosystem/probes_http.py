@@ -311,14 +311,17 @@ def _limit(
     return Finding(f"{name(size)}, then {beyond}", f"{size} taken; one more: {beyond}", True)
 
 
-@http("longest request line", source="RFC 9112 §3")
+# What a server takes beyond its limit can depend on how much one of its reads brings: measured.
+
+
+@http("longest request line", source="RFC 9112 §3", measured=True)
 def longest_line(run: Run) -> Finding:
     """How long a request line is taken, in bytes without its CRLF, and what is said to more?"""
     around = len("GET /ok? HTTP/1.1")
     return _limit(run, lambda size: _asked(f"/ok?{'a' * (size - around)}"), 1024, SKY, sized)
 
 
-@http("longest field", source="RFC 9110 §5.4, RFC 6585 §5")
+@http("longest field", source="RFC 9110 §5.4, RFC 6585 §5", measured=True)
 def longest_field(run: Run) -> Finding:
     """How long a value of one field is taken, in bytes, and what is said to more?"""
     return _limit(run, lambda size: _asked("/ok", f"X-Long: {'a' * size}"), 1024, SKY, sized)

@@ -43,6 +43,14 @@ def changes() -> dict[str, Change]:
     return dict(CHANGES)
 
 
+def change_of(name: str) -> Change:
+    """Return one change, by loading no more modules than it takes; raise KeyError for no name."""
+    for module in MODULES:
+        if name not in CHANGES:
+            importlib.import_module(f"{__package__}.{module}")
+    return CHANGES[name]
+
+
 def server_without(name: str, ours: RealServer) -> RealServer:
     """Return one of our servers with a feature switched off, in all its ways."""
     serve = f"-m workbench.ecosystem.without {shlex.quote(name)} serve"
@@ -61,9 +69,10 @@ def main(arguments: list[str]) -> int:
     from handmade.cli import main as serve
 
     name, *rest = arguments
-    changes()[name](patch)
+    change_of(name)(patch)
     return serve(rest)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # The changes register themselves with the module of that name, which this one here is not.
+    sys.exit(importlib.import_module("workbench.ecosystem.without").main(sys.argv[1:]))
