@@ -36,13 +36,14 @@ from typing import IO, cast
 
 from bench_crowds import bench_crowd, bench_idle, bench_stream
 
+from workbench.ecosystem.yardstick import BODY, HEADS, serve_bare
+from workbench.ecosystem.yardstick import get as request_bytes
 from workbench.load import load, tree_cpu
 
 CONNECTIONS = 64
 WAIT = 0.1  # seconds: what bench_app:slow waits
 POOL = 100  # threads and clients of the waiting experiment
 THIS = str(Path(__file__).resolve())
-BODY = b"Hello, World!"
 SPIN = 20e-6  # seconds that the paced server burns before each answer
 READY = 10.0  # seconds a server may take until it accepts connections
 
@@ -81,28 +82,6 @@ async def asgi_slow(scope, receive, send):
         await asyncio.sleep({WAIT})
         await asgi(scope, receive, send)
 """
-
-# What a browser sends for a page: 15 fields with Host, which the client adds.
-BROWSER = {
-    "Connection": "keep-alive",
-    "sec-ch-ua": '"Chromium";v="130", "Google Chrome";v="130", "Not?A_Brand";v="99"',
-    "sec-ch-ua-mobile": "?0",
-    "sec-ch-ua-platform": '"Linux"',
-    "Upgrade-Insecure-Requests": "1",
-    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/130.0.0.0 Safari/537.36",
-    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,"
-    "image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
-    "Sec-Fetch-Site": "none",
-    "Sec-Fetch-Mode": "navigate",
-    "Sec-Fetch-User": "?1",
-    "Sec-Fetch-Dest": "document",
-    "Accept-Encoding": "gzip, deflate, br, zstd",
-    "Accept-Language": "en-GB,en;q=0.9,de;q=0.8",
-    "Cookie": "sessionid=4f1d2b7c9e8a4c3d; csrftoken=Zk3J9xQ2vLw8; theme=dark",
-}
-HEADS: dict[str, dict[str, str]] = {"small head": {}, "browser's head": BROWSER}
-
 
 # --- The servers ------------------------------------------------------------------------------
 
@@ -191,48 +170,6 @@ STREAM = (
 )
 SLOW = Row("wait", "handmade waiting", _handmade("--threads", str(POOL), app="slow"))
 OTHERS = ("parse", "wait", "crowd", "idle", "stream")
-
-
-def serve_bare(port: int, spin: float = 0.0) -> None:
-    """Answer whatever comes in with the same bytes: what asyncio and the kernel cost.
-
-    ``spin`` seconds are burned before each answer; a request for /spun is told their sum.
-    """
-    import asyncio
-
-    answer = (
-        b"HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 12:00:00 GMT\r\n"
-        b"Content-Type: text/plain\r\nContent-Length: 13\r\n\r\n"
-    ) + BODY
-    spun = 0.0
-
-    class Bare(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            self.write = transport.write
-
-        def data_received(self, data: bytes) -> None:
-            self.write(answer)
-
-    class Paced(Bare):
-        def data_received(self, data: bytes) -> None:
-            nonlocal spun
-            if data.startswith(b"GET /spun "):
-                self.write(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n%20.9f" % spun)
-                return
-            began = now = time.perf_counter()
-            while now - began < spin:
-                now = time.perf_counter()
-            spun += now - began
-            self.write(answer)
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        kind = Paced if spin else Bare
-        server = await loop.create_server(kind, "127.0.0.1", port, backlog=1024)
-        await server.serve_forever()
-
-    asyncio.run(main())
 
 
 def serve_paced(port: int) -> None:
@@ -379,14 +316,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _request(host: str, fields: Mapping[str, str]) -> bytes:
-    lines = [f"{name}: {value}" for name, value in fields.items()]
-    return "\r\n".join(["GET / HTTP/1.1", f"Host: {host}", *lines, "", ""]).encode("latin-1")
-
-
 def get(server: Server, fields: Mapping[str, str]) -> bytes:
     """Send one request and give the whole answer, to see that the right thing is measured."""
-    request = _request("x", {**fields, "Connection": "close"})
+    request = request_bytes("/", "x", {**fields, "Connection": "close"})
     with socket.create_connection(server.address, timeout=5) as sock:
         sock.sendall(request)
         if server.row.name in ("bare", "paced"):
@@ -419,7 +351,7 @@ def drive_wrk(server: Server, fields: Mapping[str, str], seconds: float) -> int:
 
 def drive_load(server: Server, fields: Mapping[str, str], seconds: float) -> int:
     """Drive a server with our own load generator, where wrk is not installed."""
-    request = _request(f"127.0.0.1:{server.port}", fields)
+    request = request_bytes("/", f"127.0.0.1:{server.port}", fields)
     result = load(server, CONNECTIONS, seconds=seconds, request=request, cpu=CLIENT_CORE)
     return len(result.answered)
 
@@ -578,7 +510,7 @@ def bench_parse(rounds: int) -> None:
 
     print(f"\n{'reading a head':<26}  by hand     h11   times  target")
     for name, fields in HEADS.items():
-        head = _request("127.0.0.1:8000", fields)
+        head = request_bytes("/", "127.0.0.1:8000", fields)
         works = partial(by_hand, head), partial(with_h11, head)
         hand, other = _micros(works, (Connection, h11_connection), rounds)
         verdict = f">= 5: {_verdict(other / hand >= 5)}" if fields else ""
