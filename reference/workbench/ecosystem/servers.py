@@ -187,7 +187,7 @@ def _other_asgi() -> list[RealServer]:
                    {"plain": f"{hypercorn} {{app}}", "workers": f"{hypercorn}{WORKERS} {{app}}",
                     "h2c": f"{hypercorn} {{app}}", "tls": f"{hypercorn}{TLS} {{app}}",
                     "h3": f"{hypercorn}{TLS} --quic-bind 127.0.0.1:{{port}} {{app}}"},
-                   ("hypercorn", "aioquic")),
+                   ("hypercorn", "aioquic"), reload="SIGHUP"),
         RealServer("daphne", "Daphne", "asgi",
                    {"plain": f"{daphne} -b 127.0.0.1 -p {{port}} {{app}}",
                     "tls": f"{daphne} -e {endpoint} {{app}}"},

@@ -4,14 +4,14 @@
         print(run.ask(request("/ok")).status)
 
 Nothing stays: the process, its children, and whoever left its process group are ended, by id, and
-what had to be killed is told.  A server that does not start raises ``CannotServe`` with the last
-line of its log.
+``run.survivors`` tells whom the server forgot.  A server that does not start raises ``CannotServe``
+with the last lines of its log.
 """
 
 from __future__ import annotations
 
 import os
-import time
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -21,11 +21,21 @@ import psutil  # type: ignore[import-untyped]  # published without types
 
 from workbench.certificates import certificate
 from workbench.gauntlet.asking import Asking
-from workbench.gauntlet.targets import CannotStart, CommandLive, Starter, Target, starter
+from workbench.gauntlet.targets import (
+    GOODBYE,
+    CannotStart,
+    CommandLive,
+    Starter,
+    Target,
+    starter,
+)  # fmt: skip
 
+from .remains import MARK, below, carrying, kill, leftovers, named, now, running, those_that_stay
 from .servers import RealServer
 
-GONE = 3.0  # seconds that what a server leaves behind has to end, before it is killed
+__all__ = ["CannotServe", "Run", "below", "leftovers", "now", "serving", "with_certificate"]
+
+WITH_IT = 0.5  # seconds that the children of a server have to follow it
 
 
 class CannotServe(Exception):
@@ -45,6 +55,9 @@ class Run(Asking):
         self.way = way
         self.pid = live.pid
         """The process that was started: the master, where there is one."""
+        self.survivors: list[str] = []
+        """Behind the block: what the server started and left running when it had ended by itself,
+        one command line each.  It was killed."""
         self._command = live
         self._start = start
 
@@ -73,25 +86,39 @@ class Run(Asking):
 def serving(server: RealServer, way: str = "plain", app: str = "", **env: str) -> Iterator[Run]:
     """Run a server for the length of the block.
 
-    ``app`` is ``module:name``, by default the probe.  Raise
-    CannotServe when the server is not installed or does not accept within fifteen seconds.
+    ``app`` is ``module:name``, by default the probe; ``env`` goes into its environment.  Raise
+    LookupError for a way that the server has not, and CannotServe when it is not installed, ends,
+    or does not accept within fifteen seconds.
     """
+    target = server.target(way, app)
     if server.missing:
         raise CannotServe(server.missing)
-    target = with_certificate(server.target(way, app))
     with ExitStack() as stack:
-        start = stack.enter_context(starter(target))
+        start = stack.enter_context(starter(with_certificate(target)))
         seen: set[psutil.Process] = set()
-        stack.callback(_let_nothing_stay, seen)
+        stack.callback(_let_nothing_stay, start.folder, seen)
         try:
             live = cast(CommandLive, stack.enter_context(start.server(env=env)))
         except CannotStart as error:
             raise CannotServe(f"{server.title}: {error}") from None
-        seen.update(below(live.pid))
         run = Run(server, way, live, start)
+        stack.callback(_see_it_go, run, seen)
         stack.callback(run.close)
-        stack.callback(lambda: seen.update(below(live.pid)))
         yield run
+
+
+def _see_it_go(run: Run, seen: set[psutil.Process]) -> None:
+    """Ask a server to end, and note who outlives it; whoever does is ended by who called."""
+    live = run._command
+    seen.update(below(live.pid))
+    if live.alive:
+        live.stop()
+    if not live.ended_within(GOODBYE):
+        os.kill(live.pid, signal.SIGKILL)  # what it still has to say interests nobody
+        return
+    those_that_stay({*seen, *carrying(MARK, run._start.folder)}, WITH_IT)
+    left = running({*seen, *carrying(MARK, run._start.folder)})  # again: some may have come
+    run.survivors += [named(each) for each in left]
 
 
 def with_certificate(target: Target) -> Target:
@@ -101,36 +128,6 @@ def with_certificate(target: Target) -> Target:
     return replace(target, command=command.replace("{keyfile}", cert.keyfile))
 
 
-def below(pid: int) -> list[psutil.Process]:
-    """Return a process and all its descendants; nothing when it is gone."""
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _let_nothing_stay(seen: set[psutil.Process]) -> None:
-    """End the processes that were seen below a server and that have survived it."""
-    left = [each for each in seen if each.is_running() and each.pid != os.getpid()]
-    _gone, alive = psutil.wait_procs(left, GONE)
-    for each in alive:
-        each.kill()
-    psutil.wait_procs(alive, GONE)
-
-
-def leftovers(since: float) -> list[str]:
-    """Return the command lines of our descendants that began after ``since`` and still run."""
-    found = []
-    for each in psutil.Process().children(recursive=True):
-        try:
-            if each.create_time() >= since and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(each.cmdline())[:200])
-        except psutil.NoSuchProcess:
-            continue
-    return found
-
-
-def now() -> float:
-    """Return the time as ``leftovers`` wants it."""
-    return time.time()
+def _let_nothing_stay(folder: str, seen: set[psutil.Process]) -> None:
+    """Kill what came from a server and has outlived it, in whatever process group it is."""
+    kill({*seen, *carrying(MARK, folder)})

@@ -265,6 +265,7 @@ class Starter:
         paths = [self.folder, os.environ.get("PYTHONPATH", "")]
         env = {
             "GAUNTLET_FOLDER": self.folder,
+            "TMPDIR": self.folder,  # so that what it makes there goes with it, however it ends
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "PYTHONDONTWRITEBYTECODE": "1",
             **(env or {}),
