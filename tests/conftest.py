@@ -29,16 +29,19 @@ def pytest_collection():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """List the exhibits of the museum, each with the check that has found its bug."""
-    reports = terminalreporter.stats.get("passed", [])
-    lines = {
-        value
-        for report in reports
+    """List the exhibits of the museum, each with the check that has found its bug; count pairs."""
+    told = [
+        (key, value)
+        for report in terminalreporter.stats.get("passed", [])
         if report.when == "call"
         for key, value in report.user_properties
-        if key == "exhibit"
-    }
+    ]
+    lines = {value for key, value in told if key == "exhibit"}
     if lines:
         terminalreporter.section("the museum of broken servers")
         for number, line in sorted(lines):
             terminalreporter.write_line(f"exhibit {number}: {line}")
+    pairs = {name: count for key, value in told if key == "pair" for name, count in [value]}
+    if pairs:
+        terminalreporter.section("frameworks on servers")
+        terminalreporter.write_line(f"{len(pairs)} of {max(pairs.values())} pairs serve the board")

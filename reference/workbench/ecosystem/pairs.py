@@ -22,17 +22,18 @@ from workbench.board.upstream import upstream
 
 from .conversation import Speaking, Step, speak
 from .servers import SERVERS, RealServer
-from .starting import CannotServe, serving
+from .starting import CannotServe, Run, serving
 
 BOARDS = f"{__package__}.boards"
 AT_ONCE = 3  # servers that run at a time
+ENDS = 1.0  # seconds that a server has to end which has answered nothing well
 
 
 @dataclass(frozen=True)
 class Framework:
     """A framework, and its board: by interface, as ``module:name``.
 
-    ``asyncio`` is what of the board runs on no other loop, "" for nothing.
+    ``asyncio`` is what runs on asyncio's loop alone, of the framework or of its board; "" for none.
     """
 
     name: str
@@ -45,17 +46,20 @@ class Framework:
 
 def _frameworks() -> list[Framework]:
     """Return the frameworks in the order of the tables."""
-    sleeps = "its stream sleeps by asyncio.sleep, its upstream is asked by httpx"
+    tasks = "runs every request in tasks of asyncio"
+    board = "this board streams by asyncio.sleep, asks by httpx, tells news in a task"
     return [
         Framework("flask", "Flask", "flask", {"wsgi": f"{BOARDS}.flask_board:app"}),
         Framework("django", "Django", "django",
                   {"wsgi": f"{BOARDS}.django_board.wsgi:application",
-                   "asgi": f"{BOARDS}.django_board.asgi:application"}, asyncio=sleeps),
+                   "asgi": f"{BOARDS}.django_board.asgi:application"},
+                  asyncio=f"Django {tasks}"),
         Framework("starlette", "Starlette", "starlette",
-                  {"asgi": f"{BOARDS}.starlette_board:app"}, True, sleeps),
-        Framework("quart", "Quart", "quart", {"asgi": f"{BOARDS}.quart_board:app"}, True, sleeps),
+                  {"asgi": f"{BOARDS}.starlette_board:app"}, True, board),
+        Framework("quart", "Quart", "quart", {"asgi": f"{BOARDS}.quart_board:app"}, True,
+                  f"Quart {tasks}"),
         Framework("fastapi", "FastAPI", "fastapi",
-                  {"asgi": f"{BOARDS}.fastapi_board:app"}, True, sleeps),
+                  {"asgi": f"{BOARDS}.fastapi_board:app"}, True, board),
     ]  # fmt: skip
 
 
@@ -168,11 +172,14 @@ class Conversation:
         return "\n".join([*lines, *([f"  its log ends: {self.log}"] if self.log else [])])
 
 
-def converse(pair: Pair, upstream_url: str = "", app: str = "", **env: str) -> Conversation:
+def converse(
+    pair: Pair, upstream_url: str = "", app: str = "", way: str = "plain", **env: str
+) -> Conversation:
     """Start the server of a pair, say all that there is to say, and stop it.
 
     ``upstream_url`` is the service behind ``/slow``, one of its own by default; ``app`` another
-    board than the framework's.  Nothing is raised for what a server does.
+    board than the framework's; ``way`` another way of starting.  Nothing is raised for what a
+    server does.
     """
     begun, found = time.monotonic(), Conversation(pair)
     with ExitStack() as stack:
@@ -182,18 +189,27 @@ def converse(pair: Pair, upstream_url: str = "", app: str = "", **env: str) -> C
         )
         env = {"BOARD_UPSTREAM": url, "BOARD_FOLDER": folder, **env}
         try:
-            run = stack.enter_context(serving(pair.server, "plain", app or pair.app, **env))
+            run = stack.enter_context(serving(pair.server, way, app or pair.app, **env))
         except CannotServe as error:
             found.problem = str(error)
         else:
-            speaking = Speaking(
-                run.live.address, pair.server.interface, pair.framework.websocket
-            )  # fmt: skip
-            found.steps = speak(speaking)
+            address, interface = run.live.address, pair.server.interface
+            found.steps = speak(Speaking(address, interface, pair.framework.websocket))
             if not found.good:
-                found.log = next((line for line in reversed(run.log) if line.strip()), "")
+                tell_more(found, run)
     found.seconds = time.monotonic() - begun
     return found
+
+
+def tell_more(found: Conversation, run: Run) -> None:
+    """Add the last line that the server has said, and whether it ended without a good answer.
+
+    Who listens before the application is loaded, as Gunicorn does, only seems to start.
+    """
+    found.log = next((line for line in reversed(run.log) if line.strip()), "")
+    if not any(each.good for each in found.steps) and run.live.ended_within(ENDS):
+        found.problem = f"{found.pair.server.title}: the server ended after it said: {found.log}"
+        found.steps, found.log = [], ""
 
 
 def converse_all(wanted: Iterable[Pair], at_once: int = AT_ONCE) -> Iterator[Conversation]:

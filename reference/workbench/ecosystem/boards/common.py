@@ -17,8 +17,12 @@ from typing import Protocol
 from workbench.board.store import Board, Post
 
 UPSTREAM = os.environ.get("BOARD_UPSTREAM", "")
-FOLDER = Path(os.environ.get("BOARD_FOLDER") or tempfile.mkdtemp(prefix="board-"))
 LINES = 1000  # that a stream has at most
+
+
+def folder() -> Path:
+    """Return where a database belongs: without BOARD_FOLDER a new folder at every call."""
+    return Path(os.environ.get("BOARD_FOLDER") or tempfile.mkdtemp(prefix="board-"))
 
 
 class Query(Protocol):

@@ -16,11 +16,11 @@ from werkzeug.wrappers import Response as Answer
 from workbench.board.page import page
 from workbench.board.store import AUTHOR, TEXT, Post
 
-from .common import FOLDER, LINES, UPSTREAM, line, number
+from .common import LINES, UPSTREAM, folder, line, number
 
 app = Flask(__name__)
 upstream = httpx.Client(base_url=UPSTREAM, timeout=30, trust_env=False)
-FILE = FOLDER / "flask.sqlite3"
+FILE = folder() / "flask.sqlite3"
 TABLE = "CREATE TABLE IF NOT EXISTS post (number INTEGER PRIMARY KEY, author TEXT, text TEXT)"
 
 # Each worker does this at its start; sqlite's own lock lets one of them make the table.

@@ -1,6 +1,6 @@
 """The settings: a database, one application, no more than the board needs."""
 
-from ..common import FOLDER
+from ..common import folder
 
 SECRET_KEY = "not a secret: the board signs nothing"
 ALLOWED_HOSTS = ["*"]  # it listens on this machine alone
@@ -18,7 +18,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS django_board_post (
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": FOLDER / "django.sqlite3",
+        "NAME": folder() / "django.sqlite3",
         "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": TABLE},
     }
 }
