@@ -24,11 +24,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from . import remains
 from .features import Cell, Feature, features_of
 from .pair_table import PairTable, pair_table
-from .probing import MISSING, USUAL, Bounds, descendants, end_all
+from .probing import MISSING, USUAL, Bounds
 from .servers import SERVERS, RealServer, servers_of
-from .starting import now
 from .table import FORMAT, SCHEMA, FeatureTable, feature_tables
 
 INTERFACES = ("wsgi", "asgi")
@@ -40,17 +40,17 @@ Wanted = dict[str, tuple[Sequence[RealServer], Sequence[Feature]]]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the matrix as the options say; return the exit code."""
     options = parser().parse_args(arguments)
-    since = now()
+    since = remains.now()
     try:
         wanted = chosen(options.servers, options.features, options.interface)
-        if options.list:
-            print(listed(wanted))
-            return 0
         old = read(options.against) if options.against else None
         files = places(options)
     except (LookupError, ValueError, OSError) as error:
         print(f"matrix: {told(error)}", file=sys.stderr)
         return 2
+    if options.list:
+        print(listed(wanted))
+        return 0
     with orderly_end():
         try:
             found = make(wanted, options)
@@ -266,17 +266,23 @@ def orderly_end() -> Iterator[None]:
 
 def left_behind(since: float) -> int:
     """Kill every process of ours that is still there, and tell it; return 1 when there was one."""
-    names = end_all(descendants(since))
-    for name in names:
-        print(f"matrix: was still there, and is killed: {name}", file=sys.stderr)
-    return int(bool(names))
+    lines = remains.leftovers(since)
+    for line in lines:
+        print(f"matrix: was still there, and is killed: {line}", file=sys.stderr)
+    remains.kill(remains.left(since))
+    return int(bool(lines))
 
 
 def report(
     found: Matrix, old: list[FeatureTable] | None, files: dict[str, list[Path]],
     options: argparse.Namespace,
 ) -> int:  # fmt: skip
-    """Print and write the matrix; return 1 when something could not be found out."""
+    """Write and print the matrix; return 1 when something could not be found out."""
+    for path in files["json"]:
+        text = json.dumps(found.json(), indent=1, ensure_ascii=False) + "\n"
+        path.write_text(text, "utf-8")
+    for path in files["markdown"]:
+        path.write_text(found.markdown(), "utf-8")
     print(found.text(shutil.get_terminal_size((100, 24)).columns))
     if options.why:
         for table in found.tables:
@@ -286,9 +292,4 @@ def report(
         same = [each for each in old or [] if each.interface == table.interface]
         print("\n".join(line for each in same for line in table.changes(each)) or "nothing")
     print(f"\n{found.seconds:.0f} s")
-    for path in files["json"]:
-        text = json.dumps(found.json(), indent=1, ensure_ascii=False) + "\n"
-        path.write_text(text, "utf-8")
-    for path in files["markdown"]:
-        path.write_text(found.markdown(), "utf-8")
     return int(bool(found.failed))

@@ -55,12 +55,12 @@ class PairTable:
 
     def text(self, width: int = rendering.WIDTH) -> str:
         """Return the table in lines of at most ``width`` characters, and what went wrong."""
-        parts = self._parts()
-        heads = [f"{title} {version}".strip() for title, version in parts.heads]
-        body = [(name, [rendering.signed(*cell) for cell in cells]) for name, cells in parts.rows]
-        grid = rendering.blocks("server", heads, body, width)
-        lines = [TITLE, parts.stamp, "", grid, "", self.count]
-        return "\n".join(lines + rendering.wrapped(self.troubles(), width))
+        lines = [TITLE, self.stamp, ""]
+        for parts in self._parts():
+            heads = [f"{title} {version}".strip() for title, version in parts.heads]
+            body = [(name, [rendering.signed(*c) for c in cells]) for name, cells in parts.rows]
+            lines += [rendering.blocks(parts.title, heads, body, width), ""]
+        return "\n".join([*lines, self.count, *rendering.wrapped(self.troubles(), width)])
 
     def troubles(self) -> list[str]:
         """Return a line for each pair that failed, and for each that cannot be."""
@@ -69,26 +69,44 @@ class PairTable:
             for each in self.conversations
             if not each.good
         ]  # fmt: skip
-        return lines + sorted({f"{each.server.title} {each.why_not}" for each in self.impossible})
+        never = [f"{each.title}: {each.why_not}" for each in self.impossible]
+        return lines + never
 
-    def _parts(self) -> rendering.Parts:
+    @property
+    def stamp(self) -> str:
+        """When and on what it was asked."""
+        return f"{self.date}, Python {self.python}, {self.system}"
+
+    def _parts(self) -> list[rendering.Parts]:
+        """Return a part for each interface, with the frameworks that speak it."""
         cells: dict[tuple[str, str], tuple[str, str]] = {}
         for each in self.conversations:
             sign = "+" if each.good else "!"
-            cells[each.pair.server.title, each.pair.framework.name] = (sign, each.said)
+            cells[each.pair.server.name, each.pair.framework.name] = (sign, each.said)
         for pair in self.impossible:
-            cells[pair.server.title, pair.framework.name] = ("-", NOT_ALLOWED)
-        heads = [(each.title, version_of(each.package)) for each in FRAMEWORKS.values()]
-        rows = [(server, [cells.get((server, name), ("", "")) for name in FRAMEWORKS])
-                for server in dict.fromkeys(server for server, _ in cells)]  # fmt: skip
-        stamp = f"{self.date}, Python {self.python}, {self.system}"
-        return rendering.Parts(TITLE, stamp, heads, rows, self.count)
+            cells[pair.server.name, pair.framework.name] = ("-", NOT_ALLOWED)
+        spoken = [*[each.pair for each in self.conversations], *self.impossible]
+        kinds = dict.fromkeys(pair.server.interface for pair in spoken)
+        return [self._part(kind, cells, [each for each in spoken if each.server.interface == kind])
+                for kind in kinds]  # fmt: skip
+
+    def _part(
+        self, interface: str, cells: dict[tuple[str, str], tuple[str, str]], spoken: list[Pair]
+    ) -> rendering.Parts:
+        frameworks = [each for each in FRAMEWORKS.values()
+                      if any(pair.framework is each for pair in spoken)]  # fmt: skip
+        servers = {pair.server.name: pair.server.title for pair in spoken}
+        heads = [(each.title, version_of(each.package)) for each in frameworks]
+        rows = [(title, [cells.get((name, each.name), ("", "")) for each in frameworks])
+                for name, title in servers.items()]  # fmt: skip
+        good = [each.good for each in self.conversations if each.pair in spoken]
+        count = f"{sum(good)} of {len(good)} pairs"
+        return rendering.Parts(interface.upper(), self.stamp, heads, rows, count, "server")
 
     def picture(self) -> Picture:
         """Draw the table."""
-        parts = self._parts()
         alt = f"{TITLE}: {self.count} hold every step of the conversation."
-        return Picture(lambda: rendering.draw(parts), self.text(), alt)
+        return Picture(lambda: rendering.draw(*self._parts()), self.text(), alt)
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -97,7 +115,9 @@ class PairTable:
 
     def markdown(self) -> str:
         """Return a section of Markdown."""
-        return rendering.markdown(self._parts(), [], self.troubles())
+        sections = [rendering.markdown(parts, [], []) for parts in self._parts()]
+        troubles = [f"* {rendering.bar_free(line)}" for line in self.troubles()]
+        return "\n".join([f"## {TITLE}\n", *sections, *troubles]) + "\n"
 
     def json(self) -> dict[str, Any]:
         """Return everything as plain data, with what was seen in each step."""

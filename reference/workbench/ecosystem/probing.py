@@ -31,6 +31,7 @@ from workbench.contracts import Broken
 from workbench.deadline import TookTooLong
 from workbench.gauntlet.asking import BoundedWire, request
 
+from . import remains
 from .features import FAILED, Cell, Feature, ask
 from .servers import RealServer
 from .starting import CannotServe, Run, serving
@@ -64,11 +65,12 @@ USUAL = Bounds()
 class Probed:
     """What came: the cells in the order of servers and features, and what else was to be told.
 
-    ``notes`` are pairs of a server's name and a sentence.
+    ``notes`` are pairs of a server's name and a sentence; ``took`` tells the seconds of each probe.
     """
 
     cells: list[Cell]
     notes: list[tuple[str, str]] = field(default_factory=list)
+    took: dict[tuple[str, str], float] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -89,7 +91,7 @@ def probing(
         _all_lanes(work, few, lanes, begin + bounds.whole, heard)
     order = {(each.name, row.name): work.cells.get((each.name, row.name)) for each, row in work.all}
     cells = [cell for cell in order.values() if cell is not None]
-    return Probed(cells, work.notes, time.monotonic() - begin)
+    return Probed(cells, work.notes, work.took, time.monotonic() - begin)
 
 
 def _all_lanes(work: _Work, measured: bool, number: int, end: float, heard: Heard) -> None:
@@ -133,6 +135,7 @@ class _Work:
         ]
         self.cells: dict[tuple[str, str], Cell] = {}
         self.notes: list[tuple[str, str]] = []
+        self.took: dict[tuple[str, str], float] = {}
         self._new: queue.SimpleQueue[Cell] = queue.SimpleQueue()
         self._told = 0
         self.stopped = ""
@@ -277,8 +280,9 @@ class _Lane(threading.Thread):
             why = str(error) if isinstance(error, CannotServe) else f"{server.title}: {error!r}"
             self._work.cannot(key, server, row, why)
             return
-        question = _Question(row, server, run)
+        question, begin = _Question(row, server, run), time.monotonic()
         cell = question.ask(self._work)
+        self._work.took[server.name, row.name] = time.monotonic() - begin
         if cell is not None:
             self._work.put(_with_its_end(cell, run))
             if not answers(run):
@@ -304,11 +308,15 @@ class _Lane(threading.Thread):
 
     def _leave(self) -> None:
         """Stop the server of this lane; what goes wrong with that is told."""
-        self._run = None
+        run, self._run = self._run, None
         try:
             self._stack.close()
         except Exception as error:
             self._tell([f"does not stop well: {error!r}"])
+        if run is not None:
+            last = next((line for line in reversed(run.log) if line.strip()), "nothing")
+            self._tell(f"left behind, and killed: {each}; its log ends: {last}"
+                       for each in run.survivors)  # fmt: skip
 
     def _tell(self, words: Iterable[str]) -> None:
         """Note something about the server that this lane runs."""
@@ -423,29 +431,13 @@ def children_of(thread: threading.Thread) -> list[psutil.Process]:
     found = []
     for word in text.split():
         with suppress(psutil.Error):
-            child = psutil.Process(int(word))
-            if child.status() != psutil.STATUS_ZOMBIE:
-                found.append(child)
-    return found
-
-
-def descendants(since: float) -> list[psutil.Process]:
-    """Return the processes below this one that began after a time and still run."""
-    found = []
-    for each in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            if each.create_time() >= since and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(each)
-    return found
+            found.append(psutil.Process(int(word)))
+    return remains.running(found)
 
 
 def end_all(processes: Iterable[psutil.Process]) -> list[str]:
-    """Kill processes and all below them; return their command lines."""
-    names = []
-    for process in processes:
-        with suppress(psutil.Error):
-            names.append(" ".join(process.cmdline())[:80])
-            for each in [*process.children(recursive=True), process]:
-                with suppress(psutil.Error):
-                    each.kill()
+    """Kill processes and all below them; return the command lines of the first."""
+    given = list(processes)
+    names = [remains.named(each) for each in given]
+    remains.kill([low for each in given for low in remains.below(each.pid)])
     return names

@@ -35,6 +35,7 @@ class Parts:
     heads: list[tuple[str, str]]
     rows: list[tuple[str, Cells]]
     legend: str = LEGEND
+    corner: str = "feature"
 
 
 def signed(sign: str, said: str) -> str:
@@ -91,22 +92,27 @@ def wrapped(lines: Sequence[str], width: int) -> list[str]:
 # --- a picture --------------------------------------------------------------------------------
 
 
-def draw(parts: Parts) -> Any:
-    """Draw blocks of servers one below the other; each cell has a sign, a word and a ground."""
-    count = max(1, math.ceil(len(parts.heads) / COLUMNS))
-    size = max(1, math.ceil(len(parts.heads) / count))  # blocks of about one width
-    groups = [range(at, min(at + size, len(parts.heads)))
-              for at in range(0, len(parts.heads), size)]  # fmt: skip
-    height = (len(parts.rows) + 3.5) * len(groups) * LINE + 2.5 * LINE
-    axes = sheet(height, FIRST + size * COLUMN + 0.1)
-    axes.text(0.1, LINE, parts.title, weight="bold", fontsize=10.5, va="center")
-    axes.text(
-        0.1, 2 * LINE, f"{parts.stamp}     {parts.legend}", fontsize=7, va="center", color=GREY
-    )
-    y = 3.5 * LINE
-    for columns in groups:
+def draw(*tables: Parts) -> Any:
+    """Draw tables one below the other, each in blocks of columns; a cell has sign, word, ground."""
+    groups = [(parts, columns) for parts in tables for columns in _even(len(parts.heads))]
+    lines = sum(len(parts.rows) + 3 for parts, _ in groups) + 2.3 * len(tables) + 1
+    most = max((len(columns) for _, columns in groups), default=1)
+    axes = sheet(lines * LINE, max(FIRST + most * COLUMN + 0.1, 6.5))
+    y, last = LINE, None
+    for parts, columns in groups:
+        if parts is not last:
+            below = f"{parts.stamp}     {parts.legend}"
+            axes.text(0.1, y, parts.title, weight="bold", fontsize=10.5, va="center")
+            axes.text(0.1, y + LINE, below, fontsize=7, va="center", color=GREY)
+            y, last = y + 2.3 * LINE, parts
         y = _block(axes, parts, columns, y) + 1.2 * LINE
     return axes.figure
+
+
+def _even(count: int) -> list[range]:
+    """Return the columns in blocks of about one width."""
+    size = max(1, math.ceil(count / max(1, math.ceil(count / COLUMNS))))
+    return [range(at, min(at + size, count)) for at in range(0, count, size)]
 
 
 def _block(axes: Any, parts: Parts, columns: Sequence[int], y: float) -> float:
@@ -149,7 +155,7 @@ def html(parts: Parts, evidence: Sequence[Sequence[str]], troubles: Sequence[str
         f"<th>{safe(title)}<br>{safe(version)}</th>" for title, version in parts.heads
     )  # fmt: skip
     lines = [f"<table><caption>{safe(parts.title)}: {safe(parts.stamp)}</caption>"]
-    lines.append(f"<tr><th>feature</th>{heads}</tr>")
+    lines.append(f"<tr><th>{parts.corner}</th>{heads}</tr>")
     for (name, cells), seen in zip(parts.rows, evidence, strict=True):
         shown = "".join(
             f'<td title="{safe(why)}">{safe(signed(*cell).strip())}</td>'
@@ -167,7 +173,7 @@ def markdown(
     heads = [f"{bar_free(title)}<br>{bar_free(version)}" for title, version in parts.heads]
     lines = [f"## {parts.title}", "", f"{parts.stamp}.", ""]
     lines += md_table(
-        ["feature", *heads],
+        [parts.corner, *heads],
         [[name, *[signed(*cell).strip() for cell in cells]] for name, cells in parts.rows],
     )
     lines += ["", f"{parts.legend}.", ""]

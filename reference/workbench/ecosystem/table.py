@@ -15,7 +15,7 @@ import datetime
 import platform
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from workbench.picture import Picture
@@ -77,6 +77,7 @@ class FeatureTable:
     cells: dict[tuple[str, str], Cell]
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    took: dict[tuple[str, str], float] = field(default_factory=dict)
     date: str = ""
     python: str = ""
     system: str = ""
@@ -132,7 +133,7 @@ class FeatureTable:
 
     def _with(self, servers: list[Column], features: list[Row]) -> FeatureTable:
         return FeatureTable(
-            self.interface, servers, features, self.cells, self.notes, self.seconds,
+            self.interface, servers, features, self.cells, self.notes, self.seconds, self.took,
             self.date, self.python, self.system,
         )  # fmt: skip
 
@@ -267,21 +268,27 @@ class FeatureTable:
             "seconds": round(self.seconds, 1),
             "servers": [vars(each) for each in self.servers],
             "features": [vars(each) for each in self.features],
-            "cells": [vars(cell) for cell in self._ordered()],
+            "cells": [{**vars(cell), "seconds": self._took(cell)} for cell in self._ordered()],
             "notes": self.notes,
         }  # fmt: skip
+
+    def _took(self, cell: Cell) -> float:
+        return round(self.took.get((cell.server, cell.feature), 0.0), 2)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FeatureTable:
         """Return the table that ``json`` has written; raise ValueError for anything else."""
         if data.get("format") != FORMAT or data.get("schema") != SCHEMA:
             raise ValueError(f"no table of the ecosystem of schema {SCHEMA}")
-        cells = [Cell(**each) for each in data["cells"]]
+        took = {(each["server"], each["feature"]): each["seconds"] for each in data["cells"]}
+        kinds = [each.name for each in fields(Cell)]
+        cells = [Cell(**{kind: each[kind] for kind in kinds}) for each in data["cells"]]
         return cls(
             data["interface"], [Column(**each) for each in data["servers"]],
             [Row(**each) for each in data["features"]],
             {(cell.server, cell.feature): cell for cell in cells},
-            list(data["notes"]), data["seconds"], data["date"], data["python"], data["system"],
+            list(data["notes"]), data["seconds"], took,
+            data["date"], data["python"], data["system"],
         )  # fmt: skip
 
     def changes(self, old: FeatureTable) -> list[str]:
@@ -369,7 +376,7 @@ def feature_tables(
         notes = [f"{name}: {text}" for name, text in found.notes if name in names]
         tables.append(FeatureTable(
             interface, [Column.of(each) for each in columns], [Row.of(each) for each in rows],
-            cells, notes, found.seconds, date, platform.python_version(), system,
+            cells, notes, found.seconds, found.took, date, platform.python_version(), system,
         ))  # fmt: skip
     return tables
 
