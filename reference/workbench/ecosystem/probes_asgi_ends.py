@@ -102,6 +102,25 @@ def backpressure_in(run: Run) -> Finding:
     return Finding(f"{'takes all' if whole else 'waits'}: {grown:+.1f} MiB", seen, not whole)
 
 
+# ---------------------------------------------------------------- one request and the next
+
+
+@asgi("context variables", source="PEP 567; PEP 3333's thread-locals, in async")
+def context_variables(run: Run) -> Finding:
+    """Does a request see what another one on its connection has left in a context variable?"""
+    wire = run.connect()
+    wire.send(request("/a/context?say=first") + request("/a/context?say=second"))
+    behind = [wire.response().body.decode() for _ in range(2)][1]
+    wire = run.connect()
+    after = [
+        wire.send(request(f"/a/context?say=number{number}")).response().body.decode()
+        for number in range(3)
+    ][1:]
+    own = {behind, *after} == {"nothing"}
+    seen = f"pipelined, the second saw {behind!r}; one after the other, {after}"
+    return Finding("its own alone" if own else "the next sees them", seen, own)
+
+
 # ---------------------------------------------------------------- a stop
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from h2.settings import SettingCodes, Settings
 
 from handmade import (
+    aio,
     asgi,
     async_shell,
     async_wire,
@@ -50,6 +51,16 @@ def never_drain_a_stream(patch: Patch) -> None:
 def never_hold(patch: Patch) -> None:
     """Read on, whether the application takes it or not."""
     patch(async_wire.AsyncWire, "hold", nothing)
+
+
+@without("context variables")
+def one_context_for_all(patch: Patch) -> None:
+    """Start a request in the context of whoever has completed the one before."""
+
+    def run(self: Any, exchange: Any) -> None:
+        exchange.task = self.loop.create_task(exchange.run())
+
+    patch(aio.Asyncio, "run", run)
 
 
 # ---------------------------------------------------------------- a stop

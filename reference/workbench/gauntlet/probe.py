@@ -21,6 +21,7 @@ are files there too: ``TOKEN.open``.
 """
 
 import asyncio
+import contextvars
 import http
 import io
 import json
@@ -906,12 +907,23 @@ async def a_path(asked: Asked, scope: Scope, receive: Receive, send: Send) -> No
 async def a_deaf(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
     """Receive nothing until the gate is open; note whether that is left in peace."""
     note(asked.token, here=1)
+    patience = asked.number("seconds", 1) * PATIENCE
     try:
-        note(asked.token, opened=await nap_until(lambda: is_open(asked.token)))
+        note(asked.token, opened=await nap_until(lambda: is_open(asked.token), patience))
         await asgi_answer(send)
     except BaseException as error:
         note(asked.token, cut=kind(error))
         raise
+
+
+LEFT: contextvars.ContextVar[str] = contextvars.ContextVar("left", default="")
+
+
+async def a_context(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell what another request has left in a context variable, and leave something in it."""
+    seen = LEFT.get()
+    LEFT.set(asked.get("say"))
+    await asgi_answer(send, seen.encode() or b"nothing")
 
 
 ASGI_VIEWS: dict[str, Callable[..., Awaitable[None]]] = {
@@ -921,7 +933,8 @@ ASGI_VIEWS: dict[str, Callable[..., Awaitable[None]]] = {
     "/a/messages": a_messages,
     "/a/listen": a_listen, "/a/after": a_after, "/a/gate": a_gate, "/a/return": a_return,
     "/a/wrong": a_wrong, "/a/shape": a_shape, "/a/coding": a_coding, "/a/state": a_state,
-    "/a/life": a_life, "/a/trailers": a_trailers, "/a/hint": a_hint, "/a/path": a_path,
+    "/a/life": a_life, "/a/trailers": a_trailers,
+    "/a/context": a_context, "/a/hint": a_hint, "/a/path": a_path,
     "/a/deaf": a_deaf,
 }  # fmt: skip
 
