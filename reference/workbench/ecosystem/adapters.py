@@ -22,7 +22,7 @@ from typing import Any
 from .cost import CpuCosts, cores, driver, hello, interleaved, pin
 from .servers import SERVERS, RealServer
 from .starting import serving
-from .yardstick import BODY, wsgi
+from .yardstick import BODY, get, wsgi
 from .yardstick import app as raw
 
 APP = "workbench.ecosystem.adapters:app"

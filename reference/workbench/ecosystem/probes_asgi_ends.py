@@ -105,7 +105,7 @@ def backpressure_in(run: Run) -> Finding:
 # ---------------------------------------------------------------- one request and the next
 
 
-@asgi("context variables", source="PEP 567; PEP 3333's thread-locals, in async")
+@asgi("context variables", source="PEP 567")
 def context_variables(run: Run) -> Finding:
     """Does a request see what another one on its connection has left in a context variable?"""
     wire = run.connect()

@@ -17,13 +17,15 @@ from handmade import (
     http2_library,
     http2_stream,
     protocol_choice,
-    protocol_http2,
     protocol_http2_stream,
     protocol_messages,
     tls,
 )
+from handmade.asgi_scope import http_scope
 from handmade.events import End
 from handmade.http2_events import Code
+from handmade.protocol import HttpProtocol
+from handmade.protocol_http2 import Http2Protocol
 from workbench.gauntlet.museum import http2_exhibits, nothing
 
 from .without import Patch, without
@@ -98,7 +100,7 @@ def never_look_for_the_preface(patch: Patch) -> None:
 
     def data_received(self: Any, data: bytes) -> None:
         self._first += data
-        self._become(protocol_choice.HttpProtocol)
+        self._become(HttpProtocol)
 
     patch(protocol_choice.Newcomer, "data_received", data_received)
 
@@ -106,13 +108,12 @@ def never_look_for_the_preface(patch: Patch) -> None:
 @without("HTTP/1.1 on the same port")
 def http2_alone(patch: Patch) -> None:
     """Take whoever comes for a client of HTTP/2."""
-    patch(protocol_choice, "HttpProtocol", protocol_choice.Http2Protocol)
+    patch(protocol_choice, "HttpProtocol", Http2Protocol)
 
 
 @without("versions told")
 def one_version(patch: Patch) -> None:
     """Tell every application that it is asked over HTTP/1.1."""
-    http_scope = asgi.http_scope
 
     def told(*arguments: Any) -> Any:
         return {**http_scope(*arguments), "http_version": "1.1"}
@@ -133,7 +134,7 @@ def no_extended_connect(patch: Patch) -> None:
         self.forget(channel)
 
     patch(http2_library, "Settings", without_connect)
-    patch(protocol_http2.Http2Protocol, "_begin_websocket", refuse)
+    patch(Http2Protocol, "_begin_websocket", refuse)
 
 
 @without("trailers over HTTP/2")
@@ -146,7 +147,7 @@ def no_trailers(patch: Patch) -> None:
 @without("streams at once")
 def one_stream(patch: Patch) -> None:
     """Refuse every request while another one runs."""
-    begin = protocol_http2.Http2Protocol._begin
+    begin = Http2Protocol._begin
 
     def one_at_a_time(self: Any, request: Any) -> None:
         if self.channels:
@@ -154,7 +155,7 @@ def one_stream(patch: Patch) -> None:
         else:
             begin(self, request)
 
-    patch(protocol_http2.Http2Protocol, "_begin", one_at_a_time)
+    patch(Http2Protocol, "_begin", one_at_a_time)
 
 
 without("rapid reset")(http2_exhibits.rapid_reset)
