@@ -167,7 +167,7 @@ BREAKS = {
 
 
 def test_a_broken_board_is_told(broken, monkeypatch):
-    monkeypatch.setattr(conversation, "PAUSES", (0.05,))
+    monkeypatch.setattr(conversation, "PAUSES", (0.05, 0.4))
     told = {word: failed(broken(word)) for word in BREAKS[broken.interface]}
     assert told == BREAKS[broken.interface]
 
@@ -228,7 +228,7 @@ def test_several_at_a_time_come_in_order():
     found = list(converse_all(wanted, at_once=2))
     assert [each.pair.name for each in found] == ["ours-one-flask", "ours-starlette"]
     assert count(found) == "2 of 2 pairs"
-    assert found[0].step("stream").seen.startswith("each line before the next is made")
+    assert found[0].step("stream").seen == "each line came before the next was made"
 
 
 # --- what the boards promise ------------------------------------------------------------------

@@ -6,6 +6,7 @@
 ``starting``              up in a ``with`` block, with nothing left behind it
 ``boards``                the same small board in each framework, with that framework's idioms
 ``pairs``                 each framework on each server that speaks its interface
+``conversation``          what is said to each of these pairs
 ``features``              what a probe over the wire is, and what it finds: a cell of the table
 ``probes_...``            the probes
 ``without``               our server with one feature switched off, so that its probe must turn

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import struct
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -32,7 +33,19 @@ FORM = {"author": "Ada", "text": "<b>bold</b> & é"}
 SHOWN = "&lt;b&gt;bold&lt;/b&gt; &amp; é"
 JSON = {"author": "Grace", "text": "by JSON"}
 LATE = {"author": "Alan", "text": "seen live"}
+BAD = {
+    "an empty one": b'{"author": "Ada", "text": " "}',
+    "a long one": b'{"text": "%b"}' % (b"x" * 501),
+    "a list": b'["text"]',
+    "half of one": b'{"text": "',
+}
 MADE = re.compile(rb"line (\d+) of \d+ at ([\d.]+)\n")
+
+
+UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, IndexError, struct.error, httpx.HTTPError,
+    httpx.InvalidURL,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ def speak(speaking: Speaking) -> list[Step]:
             good, seen = None, str(told)
         except Broken as broken:
             good, seen = False, broken.problem
-        except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError) as error:
+        except UNREADABLE as error:
             good, seen = False, f"came unreadable: {error!r}"
         steps.append(Step(name, good, seen, time.monotonic() - begun))
     return steps
@@ -142,11 +155,15 @@ def post(speaking: Speaking, new: dict[str, str]) -> str:
 
 
 def refusal(speaking: Speaking) -> str:
-    """Post nothing: 400, or 422 where that is the framework's way."""
-    with speaking.client() as client:
-        status = client.post("/posts", json={"author": "Ada", "text": " "}).status_code
-    demand(status in (400, 422), True, f"an empty post's status ({status}) among 400 and 422")
-    return f"{status} for an empty post"
+    """Post what is no post: 400 for each, or 422 where that is the framework's way."""
+    came = {}
+    for what, content in BAD.items():
+        with speaking.client() as client:
+            kind = {"Content-Type": "application/json"}
+            came[what] = client.post("/posts", content=content, headers=kind).status_code
+    if wrong := {what: status for what, status in came.items() if status not in (400, 422)}:
+        raise Broken(f"the status should be 400 or 422, came {wrong}")
+    return ", ".join(f"{status} for {what}" for what, status in came.items())
 
 
 def listing(speaking: Speaking) -> str:
@@ -163,7 +180,7 @@ def stream(speaking: Speaking) -> str:
     for pause in PAUSES:
         early = before_the_next(speaking, pause)
         if early == LINES - 1:
-            return f"each line before the next is made, {pause:g} s later"
+            return "each line came before the next was made"
     raise Broken(f"{early} of {LINES - 1} lines came before the next was made, {pause:g} s later")
 
 

@@ -165,7 +165,7 @@ class Conversation:
         raise LookupError(f"no step {name!r}: there are {', '.join(s.name for s in self.steps)}")
 
     def __str__(self) -> str:
-        lines = [f"{self.pair.title}: {self.said}, {self.seconds:.1f} s"]
+        lines = [f"{self.pair.title}: {self.said}"]
         signs = {True: "✓", False: "✗", None: "·"}
         lines += [f"  {signs[each.good]} {each.name:<8}  {each.seen}" for each in self.steps]
         lines += [f"  {self.problem}"] if self.problem else []

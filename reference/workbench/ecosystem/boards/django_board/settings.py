@@ -6,6 +6,8 @@ SECRET_KEY = "not a secret: the board signs nothing"
 ALLOWED_HOSTS = ["*"]  # it listens on this machine alone
 ROOT_URLCONF = f"{__package__}.views"
 INSTALLED_APPS = [__package__]
+# The board has no sessions and no cookies, so no site can post in another one's name by them: it
+# needs no CSRF token.
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
