@@ -106,7 +106,7 @@ class PairTable:
     def picture(self) -> Picture:
         """Draw the table."""
         alt = f"{TITLE}: {self.count} hold every step of the conversation."
-        return Picture(lambda: rendering.draw(*self._parts()), self.text(), alt)
+        return rendering.FewColours(lambda: rendering.draw(*self._parts()), self.text(), alt)
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None

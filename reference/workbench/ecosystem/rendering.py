@@ -6,19 +6,20 @@ What comes in is plain: heads, and rows of (sign, word).  What a server is, is n
 from __future__ import annotations
 
 import html as escaping
+import io
 import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.picture import GREEN, GREY, ORANGE, RED, sheet
+from workbench.picture import GREEN, GREY, ORANGE, RED, Picture, sheet
 
 LEGEND = "+ it is there   - it is not   ! could not be found out   without a sign: what it is"
 GAP = "  "
 WIDTH = 100  # characters of a line in a notebook
 LONGEST = 26  # characters of a cell in the picture
-FIRST, COLUMN, LINE = 2.1, 1.72, 0.215  # inches
+FIRST, COLUMN, LINE = 2.1, 1.8, 0.215  # inches
 COLUMNS = 5  # servers in a block of the picture
 COLOURS = {"+": GREEN, "-": ORANGE, "!": RED, "": GREY}
 GROUNDS = {"+": "#E3F3EC", "-": "#FCF1DC", "!": "#F8DFD3", "": "#FFFFFF"}
@@ -90,6 +91,20 @@ def wrapped(lines: Sequence[str], width: int) -> list[str]:
 
 
 # --- a picture --------------------------------------------------------------------------------
+
+
+class FewColours(Picture):
+    """A picture of words: 64 colours are enough for it, and take a third of the bytes."""
+
+    def _repr_png_(self) -> bytes:
+        from PIL import Image, PngImagePlugin
+
+        buf, words = io.BytesIO(), PngImagePlugin.PngInfo()
+        words.add_text("Description", self.alt)
+        with Image.open(io.BytesIO(super()._repr_png_())) as full:
+            few = full.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        few.save(buf, "png", optimize=True, pnginfo=words)
+        return buf.getvalue()
 
 
 def draw(*tables: Parts) -> Any:

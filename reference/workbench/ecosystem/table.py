@@ -207,7 +207,7 @@ class FeatureTable:
 
     def picture(self) -> Picture:
         """Draw the table, in blocks of servers one below the other."""
-        return Picture(lambda: rendering.draw(self._parts()), self.text(), self.alt())
+        return rendering.FewColours(lambda: rendering.draw(self._parts()), self.text(), self.alt())
 
     def alt(self) -> str:
         """Say in words what the picture shows, for who does not see it."""
