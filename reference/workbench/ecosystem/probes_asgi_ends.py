@@ -133,7 +133,7 @@ def gone(run: Run, began: float) -> tuple[float, str]:
     """Wait for the end of a server that was told to stop; return the seconds, and words."""
     ended = run.live.ended_within(max(0.1, began + LONGEST - time.monotonic()))
     seconds = time.monotonic() - began
-    return seconds, f"exits {when(seconds)}" if ended else f"up after {LONGEST:.0f} s"
+    return seconds, f"ends {when(seconds)}" if ended else f"up after {LONGEST:.0f} s"
 
 
 def close_frame(talk: Any) -> tuple[int, str]:
@@ -170,7 +170,7 @@ def stop_with_a_websocket(run: Run) -> Finding:
         notes = [each for each in own.left_behind(token) if "told" in each]
     seen = f"close {code or 'none'} {reason!r} after {told:.2f} s; {words} ({took:.2f} s); "
     seen += f"the application was told {notes[0]['code'] if notes else 'nothing'}"
-    return Finding(f"{code or 'no close'}, {words}", seen, bool(code) and words.startswith("exits"))
+    return Finding(f"{code or 'no close'}, {words}", seen, bool(code) and words.startswith("ends"))
 
 
 @asgi("stop with a request that goes on", source="what `docker stop` and Kubernetes wait for")

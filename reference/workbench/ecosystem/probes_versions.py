@@ -47,7 +47,7 @@ RESETS = 2000  # streams that a flood opens and resets
 BATCH = 100
 ECHO = b"\x81\x05Hello"
 QUIC = 1.0  # seconds that a server of QUIC has to show itself
-UNKNOWN = bytes.fromhex("c0 1a2a3a4a 08") + b"probing." + b"\x08" + b"ourself." + bytes(1182)
+UNKNOWN = (bytes.fromhex("c0 1a2a3a4a 08") + b"probing." + b"\x08" + b"ourself.").ljust(1200, b"\0")
 """A packet of QUIC, of a version that nobody speaks, 1,200 bytes long (RFC 9000 §6, §14.1)."""
 
 
