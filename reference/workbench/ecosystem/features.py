@@ -23,7 +23,10 @@ from .starting import CannotServe, Run, serving
 
 __all__ = ["FEATURES", "Cell", "Feature", "Finding", "NotAsked", "ask", "feature", "features_of"]
 
-MODULES = ("probes_http", "probes_wsgi", "probes_asgi", "probes_asgi_ends", "probes_versions")
+MODULES = (
+    "probes_http", "probes_wsgi", "probes_asgi", "probes_lifespan", "probes_websocket",
+    "probes_asgi_ends", "probes_versions",
+)  # fmt: skip
 NOT_ASKED = "–"
 FAILED = "failed"
 

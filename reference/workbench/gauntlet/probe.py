@@ -10,7 +10,7 @@ PYTHONPATH holds it.  Both forms answer the same paths alike where WSGI and ASGI
 /wait /together            an answer when the gate is opened; when so many requests are inside
 /fail /length /fields      errors; a Content-Length that lies; fields of a response
 /late                      the body back, which is read only when the gate is opened
-/pid /crash                which process answers; and its end, without a word
+/pid /crash                which process answers, soon or later; its end, without a word
 /notes                     what the application noted under a token: asked for by somebody else
 /w/... /a/...              what only WSGI, or only ASGI, can be asked
 /s/...                     what a WebSocket can be asked; ``/echo`` is one too
@@ -152,8 +152,6 @@ def same_in_both(asked: Asked) -> tuple[int, Fields, bytes] | None:
     if asked.path == "/ok":
         note(asked.token, called=asked.get("as", "/ok"))
         return 200, [], asked.get("say", "ok").encode()
-    if asked.path == "/pid":
-        return 200, [], b"%d" % os.getpid()
     if asked.path == "/crash":
         # As the kernel ends who takes too much memory: an exit status would mean this and that.
         os.kill(os.getpid(), signal.SIGKILL)
@@ -344,6 +342,12 @@ def w_wait(asked: Asked, environ: Environ, start_response: StartResponse) -> Blo
     note(asked.token, here=1, pid=os.getpid())
     opened = sleep_until(lambda: is_open(asked.token), asked.number("seconds", 1) * PATIENCE)
     return wsgi_answer(start_response, b"opened" if opened else b"tired of waiting")
+
+
+def w_pid(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
+    """Tell the process, after some time."""
+    time.sleep(asked.number("ms", 0) / 1000)
+    return wsgi_answer(start_response, b"%d" % os.getpid())
 
 
 def w_late(asked: Asked, environ: Environ, start_response: StartResponse) -> Blocks:
@@ -558,7 +562,8 @@ def w_file(asked: Asked, environ: Environ, start_response: StartResponse) -> Blo
 WSGI_VIEWS: dict[str, Callable[..., Blocks]] = {
     "/facts": w_facts, "/echo": w_echo, "/status": w_status, "/stream": w_stream,
     "/steps": w_steps, "/endless": w_endless, "/wait": w_wait, "/together": w_together,
-    "/fail": w_fail, "/length": w_length, "/upload": w_upload, "/late": w_late, "/w/input": w_input,
+    "/fail": w_fail, "/length": w_length, "/upload": w_upload, "/late": w_late, "/pid": w_pid,
+    "/w/input": w_input,
     "/w/twice": w_twice, "/w/exc-info": w_exc_info, "/w/write": w_write, "/w/never": w_never,
     "/w/nothing": w_nothing, "/w/close": w_close, "/w/lazy": w_lazy, "/w/block": w_block,
     "/w/wrong": w_wrong, "/w/errors": w_errors, "/w/file": w_file,
@@ -717,6 +722,12 @@ async def a_wait(asked: Asked, scope: Scope, receive: Receive, send: Send) -> No
     note(asked.token, here=1, pid=os.getpid())
     opened = await nap_until(lambda: is_open(asked.token), asked.number("seconds", 1) * PATIENCE)
     await asgi_answer(send, b"opened" if opened else b"tired of waiting")
+
+
+async def a_pid(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell the process, after some time."""
+    await nap(asked.number("ms", 0) / 1000)
+    await asgi_answer(send, b"%d" % os.getpid())
 
 
 async def a_late(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
@@ -929,7 +940,7 @@ async def a_context(asked: Asked, scope: Scope, receive: Receive, send: Send) ->
 ASGI_VIEWS: dict[str, Callable[..., Awaitable[None]]] = {
     "/facts": a_facts, "/echo": a_echo, "/status": a_status, "/stream": a_stream,
     "/steps": a_steps, "/endless": a_endless, "/wait": a_wait, "/together": a_together,
-    "/fail": a_fail, "/length": a_length, "/upload": a_upload, "/late": a_late,
+    "/fail": a_fail, "/length": a_length, "/upload": a_upload, "/late": a_late, "/pid": a_pid,
     "/a/messages": a_messages,
     "/a/listen": a_listen, "/a/after": a_after, "/a/gate": a_gate, "/a/return": a_return,
     "/a/wrong": a_wrong, "/a/shape": a_shape, "/a/coding": a_coding, "/a/state": a_state,
