@@ -90,8 +90,8 @@ def named(process: psutil.Process) -> str:
 class Moment(float):
     """Seconds since the epoch, and what there was then: a notebook's kernel has ports of its own.
 
-    Processes are told apart by what they are, for the time at which one began is known to a second
-    only: a process counts in ticks from the start of the machine, and that is told in whole seconds.
+    Processes are told apart by what they are, not by when they began: they count that in ticks from
+    the start of the machine, which is known to a second only.
     """
 
     processes: frozenset[psutil.Process] = frozenset()

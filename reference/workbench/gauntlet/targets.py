@@ -24,6 +24,7 @@ from typing import Any
 from unittest import mock
 
 from handmade.lifespan import LifespanFailed
+from workbench.ecosystem import apache
 from workbench.running import Server, running
 
 from . import stages
@@ -49,7 +50,8 @@ class Target:
 
     ``command`` has ``{port}`` in it and names ``probe:wsgi`` or ``probe:app``; ``more`` are
     arguments of ``running`` for a function in this process instead.  ``version`` names the packages
-    whose versions are shown.
+    whose versions are shown.  A server that is no package tells by ``unfit`` in one line what it
+    lacks here, and by ``told`` its version.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Target:
     version: tuple[str, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)
     jobs: int = 4
+    unfit: Callable[[], str] = lambda: ""
+    told: Callable[[], str] | None = None
 
     @property
     def provides(self) -> set[str]:
@@ -73,11 +77,13 @@ class Target:
         for name in self.version:
             if importlib.util.find_spec(name) is None:
                 return f"{name} is not installed: pip install {name}"
-        return ""
+        return self.unfit()
 
     def described(self) -> str:
         """Return what is judged: the command with versions, or the function."""
         versions = [f"{name} {importlib.metadata.version(name)}" for name in self.version]
+        if self.told is not None:
+            versions.append(f"{self.name} {self.told()}")
         return ", ".join([*versions, self.command or "a function in this process"])
 
 
@@ -126,9 +132,18 @@ def _real() -> dict[str, Target]:
          ("gunicorn",)),
         ("waitress", "wsgi", "{python} -m waitress --listen 127.0.0.1:{port} probe:wsgi",
          ("waitress",)),
+        # SIGTERM means "reload at once" to uWSGI 2 unless it is told otherwise.
+        ("uwsgi", "wsgi",
+         "uwsgi --http-socket 127.0.0.1:{port} --module probe:wsgi --need-app --die-on-term"
+         " --disable-logging", ("pyuwsgi",)),
         ("wsgiref", "wsgi", f'{{python}} -c "{WSGIREF}"', ()),
     ]  # fmt: skip
-    return {name: Target(name, kind, command, version) for name, kind, command, version in rows}
+    found = {name: Target(name, kind, command, version) for name, kind, command, version in rows}
+    found["mod_wsgi"] = Target(
+        "mod_wsgi", "wsgi", "{python} -m workbench.ecosystem.apache probe:wsgi --port {port}",
+        unfit=apache.unfit, told=apache.version,
+    )  # fmt: skip
+    return found
 
 
 OURS = _ours()
