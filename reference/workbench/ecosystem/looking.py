@@ -40,13 +40,18 @@ def heard(wire: Wire, *, head_only: bool = False) -> tuple[Answer | None, str]:
 
 
 def tried(run: Run, sent: bytes, seconds: float = 1.0) -> str:
-    """Ask on a fresh connection; return the status, or what came instead, in a word."""
+    """Ask on a fresh connection; return the status, or what came instead, in a word.
+
+    Raise Broken when nobody listens any more: that is no answer.
+    """
     try:
         wire = run.connect()
         wire.patience = seconds
         wire.send(sent)
     except Broken as broken:
-        return "refused" if "refused" in broken.problem else NOTHING
+        if "refused" in broken.problem:
+            raise
+        return NOTHING
     try:
         return heard(wire)[1]
     finally:
@@ -152,13 +157,16 @@ def largest(run: Run, sent: Callable[[int], bytes], first: int, cap: int) -> tup
     """Return the largest size whose request is answered with 200, and what came beyond it.
 
     Found by doubling up to ``cap``, then by halving the gap: to the byte below 64 KiB, above that
-    to a 256th.  What came is "" when ``cap`` was taken too.
+    to a 256th.  What came is "" when ``cap`` was taken too.  Raise Broken when not even ``first``
+    is taken.
     """
     low, size = 0, first
     while (came := tried(run, sent(size))) == "200":
         if size >= cap:
             return size, ""
         low, size = size, min(size * 2, cap)
+    if not low:
+        raise Broken(f"not even a size of {first} is taken: {came}", sent=sent(first))
     high, said = size, came
     while high - low > (low // 256 if low >= CLOSELY else 1) and came != NOTHING:
         middle = (low + high) // 2

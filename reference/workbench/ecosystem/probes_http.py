@@ -249,10 +249,9 @@ def head(run: Run) -> Finding:
         with_content += [what] if more else []
         length = answer.value("content-length") or answer.value("transfer-encoding")
         seen.append(f"{what} length: {length}, behind the head {more!r}")
-    said = {0: "head alone", 2: "with the content"}.get(
-        len(with_content), f"content of {''.join(with_content)} length"
-    )
-    return Finding(said, "; ".join(seen), not with_content)
+    said = {"": "head alone", "known": "content of known length", "unknown": "content if streamed"}
+    what = " ".join(with_content)
+    return Finding(said.get(what, "with the content"), "; ".join(seen), not with_content)
 
 
 # ---------------------------------------------------------------- 100 (Continue)
@@ -368,10 +367,10 @@ def graceful_stop(run: Run) -> Finding:
         wire.close()  # or a server that reads on until its client has closed would wait for us
         began = time.monotonic()
         gone = fresh.live.ended_within(5.0)
-        after = f"{time.monotonic() - began:.1f} s later" if gone else "not within 5 s"
+        after = f"in {time.monotonic() - began:.1f} s" if gone else "not in 5 s"
     done = answer is not None and answer.body == b"opened"
     seen = f"the request: {came}; who came meanwhile: {meanwhile}; gone {after}"
-    said = f"finished, gone {after}" if done else f"cut off: {came}"
+    said = f"finished; gone {after}" if done else f"cut off: {came}"
     return Finding(said, seen, done)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from handmade import (
+    blocking,
     cli,
     http1,
     http1_heads,
@@ -324,11 +325,13 @@ def _reload_by(number: int) -> Callable[[Patch], None]:
     def change(patch: Patch) -> None:
         serve = processes.Processes.serve
 
-        def reloading(self: Any, *arguments: Any) -> None:
+        def reloading(self: Any, *arguments: Any, **more: Any) -> None:
             signal.signal(signal.SIGHUP, lambda *_: self._signal(number))
-            serve(self, *arguments)
+            serve(self, *arguments, **more)
 
         patch(processes, "SHORT_LIFE", 0.0)
+        # A worker that stops shuts the door for all, who share it: here others still come.
+        patch(blocking, "let_nobody_in", nothing)
         patch(processes.Processes, "serve", reloading)
 
     return change
