@@ -99,8 +99,8 @@ FACTS = {
              ("proto/http.c", "what an --http-socket understands of HTTP"),
              ("plugins/python/wsgi_handlers.c", "environ and start_response, in C")),
             (2009, "first year of the copyright in core/uwsgi.c"),
-            ("--http-socket speaks HTTP in the worker and closes behind each answer, --http11-socket "
-             "keeps the connection; --http puts a router process before the workers.",
+            ("--http-socket speaks HTTP in the worker and closes behind each answer, "
+             "--http11-socket keeps the connection; --http puts a router process before it.",
              "SIGTERM reloads it, unless --die-on-term is given.",
              "A body in chunks is read by uwsgi.chunked_read(), and not by wsgi.input.",
              "The wheel of pyuwsgi is built without TLS; in a virtual environment a reload needs "
@@ -139,7 +139,7 @@ FACTS = {
         ),
         Fact(
             "wsgiref", "wsgiref",
-            "the server of Python's own library, which PEP 3333 came with: to read and to test",
+            "the reference implementation in Python's own library: to read, and to test with",
             "", "PSF-2.0", "Python",
             "one request at a time",
             "https://docs.python.org/3/library/wsgiref.html",
