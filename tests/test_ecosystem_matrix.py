@@ -1,4 +1,4 @@
-"""The ecosystem's table, and what fills it: whatever a server does, all else goes on, none stays."""
+"""The ecosystem's table, and what fills it: whatever a server does, the rest goes on."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ while True:
             print("all is lost", flush=True)
             os._exit(7)
         if got:
-            sock.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+            fields = b"Connection: close\\r\\nContent-Length: 2\\r\\n"
+            sock.sendall(b"HTTP/1.1 200 OK\\r\\n" + fields + b"\\r\\nok")
 """
 
 
@@ -53,7 +54,8 @@ def small(tmp_path):
     script.write_text(SMALL)
 
     def make(name="small", more="", **kinds):
-        return RealServer(name, name.title(), "wsgi", {"plain": f"{{python}} {script} {{port}}{more}"}, **kinds)  # fmt: skip
+        ways = {"plain": f"{{python}} {script} {{port}}{more}"}
+        return RealServer(name, name.title(), "wsgi", ways, **kinds)
 
     return make
 
