@@ -50,6 +50,7 @@ class SocketTransport:
         self._socket = sock
         self._fd = sock.fileno()
         self._protocol = protocol
+        self.max_size = RECEIVE_SIZE  # asyncio's name
         self._buf = bytearray()
         self._full = False
         self._reading = False
@@ -92,7 +93,7 @@ class SocketTransport:
         if not self._reading:
             return
         try:
-            data = self._socket.recv(RECEIVE_SIZE)
+            data = self._socket.recv(self.max_size)
         except BlockingIOError:
             return
         except OSError as error:

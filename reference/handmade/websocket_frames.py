@@ -138,37 +138,40 @@ def read_close(payload: bytes) -> Close:
 
 # ---------------------------------------------------------------- the mask
 
-# An integer of 8 KiB and the two made from it stay in the processor's nearest cache; one of a
-# megabyte does not, and takes twice the time for each of its bytes.
-BLOCK = 8192
+LONG = 2048  # bytes: more are unmasked faster by tables
 
 
 def unmask(data: bytes | bytearray | memoryview, mask: bytes) -> bytes:
     """Return data with its mask undone, or put on, which is the same (RFC 6455 §5.3).
 
     A loop would take 50 ns for each byte.  Read as one long number, all of them are turned by one
-    exclusive or.
+    exclusive or.  More than LONG bytes are turned by tables.
 
     >>> unmask(b"\\x7f\\x9f\\x4d\\x51\\x58", b"\\x37\\xfa\\x21\\x3d")
     b'Hello'
     """
     size = len(data)
-    if size > BLOCK:
-        return _unmask_blocks(memoryview(data), mask)
+    if size > LONG:
+        turned = bytearray(data)
+        unmask_in_place(turned, mask)
+        return bytes(turned)
     key = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
     return (int.from_bytes(data, "little") ^ key).to_bytes(size, "little")
 
 
-def _unmask_blocks(data: memoryview, mask: bytes) -> bytes:
-    """Undo a mask block by block; a block's length is a multiple of the mask's."""
-    key = int.from_bytes(mask * (BLOCK // 4), "little")
-    rest = len(data) % BLOCK
-    blocks = [
-        (int.from_bytes(data[at : at + BLOCK], "little") ^ key).to_bytes(BLOCK, "little")
-        for at in range(0, len(data) - rest, BLOCK)
-    ]
-    blocks.append(unmask(data[len(data) - rest :], mask))
-    return b"".join(blocks)
+# What the exclusive or with each byte makes of each byte: 256 tables for bytes.translate.
+TURNED = [unmask(bytes(range(256)), bytes((byte,) * 4)) for byte in range(256)]
+
+
+def unmask_in_place(data: bytearray, mask: bytes) -> None:
+    """Undo a mask where the bytes stand.
+
+    Every fourth byte meets the same byte of the mask, so one table turns all of these.  To make a
+    number of them and bytes of the number takes a fifth more time, and touches new memory; what is
+    made here stays in the processor's caches while ``data`` is no longer than 64 KiB.
+    """
+    for at, byte in enumerate(mask):
+        data[at::4] = data[at::4].translate(TURNED[byte])
 
 
 # ---------------------------------------------------------------- bytes out

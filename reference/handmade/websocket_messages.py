@@ -11,6 +11,7 @@ import codecs
 from .websocket_events import Binary, Text, WebSocketError
 from .websocket_zlib import Inflater
 
+SMALL = 16384  # bytes
 new_decoder = codecs.getincrementaldecoder("utf-8")
 
 
@@ -22,38 +23,56 @@ class Assembly:
     that, and let a client that sends a megabyte by single characters make us hold sixty of them.
     """
 
-    __slots__ = ("decoder", "held", "inflater", "limit")
+    __slots__ = ("decoder", "held", "inflater", "limit", "size")
 
     def __init__(self, *, text: bool, inflater: Inflater | None, limit: int) -> None:
         self.decoder = new_decoder() if text else None
         self.inflater = inflater
         self.limit = limit
-        self.held = bytearray()
+        self.held: list[bytearray] = []
+        self.size = 0
 
-    def add(self, piece: bytes) -> None:
-        """Take a piece.  Raise WebSocketError 1007 or 1009."""
+    def add(self, piece: bytes | bytearray) -> None:
+        """Take a piece; a bytearray is ours from now on.  Raise WebSocketError 1007 or 1009."""
         if self.inflater is not None:
-            piece = self.inflater.add(piece, self.limit - len(self.held))
-        self._keep(piece, last=False)
+            piece = self.inflater.add(piece, self.limit - self.size)
+        self._check(piece, last=False)
+        self._hold(piece)
 
     def finish(self) -> Text | Binary:
         """Return the message.  Raise WebSocketError 1007 or 1009."""
         rest = b""
         if self.inflater is not None:
-            rest = self.inflater.finish(self.limit - len(self.held))
-        self._keep(rest, last=True)
-        return Binary(bytes(self.held)) if self.decoder is None else Text(self.held.decode())
+            rest = self.inflater.finish(self.limit - self.size)
+        self._check(rest, last=True)
+        self._hold(rest)
+        whole = b"".join(self.held)
+        self.held.clear()
+        return Binary(whole) if self.decoder is None else Text(whole.decode())
 
-    def _keep(self, piece: bytes, *, last: bool) -> None:
-        if self.decoder is not None:
-            try:
-                self.decoder.decode(piece, last)
-            except UnicodeDecodeError:
-                raise not_utf8() from None
-            # Half a surrogate shows in its second byte; Python's decoder waits for the third.
-            if b"\xed\xa0" <= self.decoder.getstate()[0] <= b"\xed\xbf":
-                raise not_utf8()
-        self.held += piece
+    def _check(self, piece: bytes | bytearray, *, last: bool) -> None:
+        """Refuse a text that is no UTF-8."""
+        if self.decoder is None:
+            return
+        try:
+            self.decoder.decode(piece, last)
+        except UnicodeDecodeError:
+            raise not_utf8() from None
+        # Half a surrogate shows in its second byte; Python's decoder waits for the third.
+        if b"\xed\xa0" <= self.decoder.getstate()[0] <= b"\xed\xbf":
+            raise not_utf8()
+
+    def _hold(self, piece: bytes | bytearray) -> None:
+        """Keep a piece: small ones together, large ones as they are.
+
+        One bytearray for all would be moved to a larger place again and again; an object for each
+        would let a client that sends single characters make us hold sixty times as much.
+        """
+        self.size += len(piece)
+        if self.held and len(self.held[-1]) < SMALL:
+            self.held[-1] += piece
+        else:
+            self.held.append(piece if type(piece) is bytearray else bytearray(piece))
 
 
 def not_utf8() -> WebSocketError:

@@ -17,7 +17,18 @@ from .websocket_events import (
     WebSocketError,
     WebSocketLimits,
 )
-from .websocket_frames import BINARY, FIN, PING, RSV1, TEXT, Header, read_close, read_header, unmask
+from .websocket_frames import (
+    BINARY,
+    FIN,
+    PING,
+    RSV1,
+    TEXT,
+    Header,
+    read_close,
+    read_header,
+    unmask,
+    unmask_in_place,
+)
 from .websocket_messages import Assembly, not_utf8
 from .websocket_states import RECEIVING, Part, Receiving
 from .websocket_zlib import Inflater
@@ -72,6 +83,11 @@ class Receiver:
             self._data = bytearray(memoryview(self._data)[self._at :])
             self._data += data
             self._at = 0
+
+    @property
+    def missing(self) -> int:
+        """Return how many bytes of the frame that is under way have not come yet."""
+        return self._frame.size - self._taken if self._frame is not None else 0
 
     def next_event(self) -> Event:
         """Return the next message or control frame, or NEED_DATA; at the end Closed.
@@ -160,7 +176,7 @@ class Receiver:
         if header.size > limits.frame:
             raise WebSocketError(1009, f"a frame is over {limits.frame} bytes (RFC 6455 §10.4)")
         compressed = header.first & RSV1 if message is None else message.inflater is not None
-        begun = 0 if message is None else len(message.held)
+        begun = 0 if message is None else message.size
         if not compressed and begun + header.size > limits.message:
             raise WebSocketError(1009, f"a message is over {limits.message} bytes (RFC 6455 §10.4)")
 
@@ -180,14 +196,13 @@ class Receiver:
         self.receiving = RECEIVING[self.receiving, header.part]
         return self._complete(header, piece)
 
-    def _take(self, size: int, mask: bytes) -> bytes:
+    def _take(self, size: int, mask: bytes) -> bytearray:
         """Return the next bytes of a payload, unmasked; the mask goes on where it was left."""
-        piece = memoryview(self._data)[self._at : self._at + size]
+        piece = bytearray(memoryview(self._data)[self._at : self._at + size])
         self._at += size
-        if not mask:
-            return bytes(piece)
         turn = self._taken % 4
-        return unmask(piece, mask[turn:] + mask[:turn])
+        unmask_in_place(piece, mask[turn:] + mask[:turn])
+        return piece
 
     def _assembly(self, header: Header) -> Assembly:
         """Return the message that is under way, a new one where this frame begins it."""
@@ -197,15 +212,15 @@ class Receiver:
             self._begun = Assembly(text=text, inflater=inflater, limit=self.limits.message)
         return self._begun
 
-    def _complete(self, header: Header, piece: bytes) -> Event | None:
+    def _complete(self, header: Header, piece: bytearray) -> Event | None:
         """Return what a complete frame means, ``piece`` being the last of its payload."""
         if header.part is Part.CONTROL:
-            return Ping(piece) if header.first & 0xF == PING else Pong(piece)
+            return (Ping if header.first & 0xF == PING else Pong)(bytes(piece))
         if header.part is Part.CLOSE:
             self._end()
-            return read_close(piece)
+            return read_close(bytes(piece))
         if header.part is Part.WHOLE and self._begun is None and not header.first & RSV1:
-            return Text(piece.decode()) if header.first & TEXT else Binary(piece)
+            return Text(piece.decode()) if header.first & TEXT else Binary(bytes(piece))
         message = self._assembly(header)
         message.add(piece)
         if not header.first & FIN:

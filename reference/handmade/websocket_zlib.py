@@ -50,7 +50,7 @@ class Inflater:
         self._inside = False  # something has come since the last message, or final block
         self._finals = 0
 
-    def add(self, piece: bytes, room: int) -> bytes:
+    def add(self, piece: bytes | bytearray, room: int) -> bytes:
         """Return what a piece of a message decompresses to, at most ``room`` bytes.
 
         A bomb is given up when it is over that, not when it has gone off.  Raise WebSocketError

@@ -267,51 +267,38 @@ def _(patch: Patch) -> None:
 
 @mutant("text is checked at the end", "wrong text fails fast")
 def _(patch: Patch) -> None:
-    finish = websocket_messages.Assembly.finish
-
-    def check(self: Any) -> Any:
-        return websocket.Text(self.held.decode()) if self.decoder else finish(self)
-
-    def keep(self: Any, piece: bytes, *, last: bool) -> None:
-        self.held += piece
-
-    patch(websocket_messages.Assembly, "_keep", keep)
-    patch(websocket_messages.Assembly, "finish", check)
+    patch(websocket_messages.Assembly, "_check", lambda *_, **__: None)  # finish decodes it
 
 
 @mutant("wrong text in fragments is mended", "text that is no UTF-8")
 def _(patch: Patch) -> None:
     def mend(self: Any) -> Any:
-        return websocket.Text(self.held.decode(errors="replace"))
+        return websocket.Text(b"".join(self.held).decode(errors="replace"))
 
-    def keep(self: Any, piece: bytes, *, last: bool) -> None:
-        self.held += piece
-
-    patch(websocket_messages.Assembly, "_keep", keep)
+    patch(websocket_messages.Assembly, "_check", lambda *_, **__: None)
     patch(websocket_messages.Assembly, "finish", mend)
 
 
 @mutant("each fragment must be UTF-8", "a character across fragments")
 def _(patch: Patch) -> None:
-    keep = websocket_messages.Assembly._keep
+    check = websocket_messages.Assembly._check
 
     def strict(self: Any, piece: bytes, *, last: bool) -> None:
-        keep(self, piece, last=True)
+        check(self, piece, last=True)
 
-    patch(websocket_messages.Assembly, "_keep", strict)
+    patch(websocket_messages.Assembly, "_check", strict)
 
 
 @mutant("half a surrogate waits for its third byte", "wrong text fails fast")
 def _(patch: Patch) -> None:
-    def keep(self: Any, piece: bytes, *, last: bool) -> None:
+    def check(self: Any, piece: bytes, *, last: bool) -> None:
         if self.decoder is not None:
             try:
                 self.decoder.decode(piece, last)
             except UnicodeDecodeError:
                 raise websocket_messages.not_utf8() from None
-        self.held += piece
 
-    patch(websocket_messages.Assembly, "_keep", keep)
+    patch(websocket_messages.Assembly, "_check", check)
 
 
 @mutant("every close code is taken", "close codes")
