@@ -22,6 +22,7 @@ from workbench.gauntlet.http2 import code_name, connected
 from workbench.gauntlet.websocket import CLOSE, HELLO, closing, opened
 from workbench.tcp import push
 
+from . import probes_wsgi
 from .features import Finding, feature
 from .starting import Run, below
 
@@ -233,3 +234,20 @@ def stop_over_http2(run: Run) -> Finding:
     seen += f"GOAWAY {code_name(goaway[0]) if goaway else 'none'}; {words}"
     said = f"{'answered' if answered else 'lost'}, {'GOAWAY' if goaway else 'no GOAWAY'}"
     return Finding(said, seen, answered and goaway is not None)
+
+
+# ---------------------------------------------------------------- several workers: asked as of WSGI
+
+workers = partial(asgi, way="workers", lacks="no workers", measured=True)
+
+
+@workers("crash of a worker", source="fork(2), waitpid(2)")
+def crash(run: Run) -> Finding:
+    """A worker ends in the middle of a request: what is lost, and is it replaced?"""
+    return probes_wsgi.crash(run)
+
+
+@workers("graceful reload", source="the docs of each server")
+def reload(run: Run) -> Finding:
+    """New workers take over while requests come without a pause: how many of them fail?"""
+    return probes_wsgi.reload(run)

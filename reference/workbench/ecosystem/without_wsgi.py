@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from handmade import (
+    async_shell,
     blocking,
     cli,
     http1,
@@ -332,6 +333,7 @@ def _reload_by(number: int) -> Callable[[Patch], None]:
         patch(processes, "SHORT_LIFE", 0.0)
         # A worker that stops shuts the door for all, who share it: here others still come.
         patch(blocking, "let_nobody_in", nothing)
+        patch(async_shell, "let_nobody_in", nothing)
         patch(processes.Processes, "serve", reloading)
 
     return change
