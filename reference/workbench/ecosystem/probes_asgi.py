@@ -1,7 +1,7 @@
 """Probes of the ASGI table: what the scope says, what can be sent, who is told of whom.
 
 An extension is never believed because it is offered: it is used, offered or not, and the bytes
-that come tell.
+that come tell.  ``seen`` has no number that differs from run to run: a port, a date, a time.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def addresses(run: Run) -> Finding:
     facts = run.facts()
     wrong = [f"{key}: {kinds or 'missing'}" for key, kinds in facts["ends"].items()
              if kinds != ["str", "int"]]  # fmt: skip
-    seen = "; ".join(f"{key} {facts['scope'].get(key)}" for key in facts["ends"])
+    seen = "; ".join(f"{key}: {', '.join(kinds)}" for key, kinds in facts["ends"].items())
     if not wrong:
         return Finding("str and int", seen, True)
     strings = all(kinds == ["str", "str"] for kinds in facts["ends"].values())
@@ -278,9 +278,15 @@ def error_before(run: Run) -> Finding:
 @asgi("error after the start", source="RFC 9112 §8: a broken response must not look whole")
 def error_after(run: Run) -> Finding:
     """Is an answer cut off, so that the client sees it, when the application raises in it?"""
-    wire = run.connect()
-    wire.patience = SOON
-    said, seen = how_it_ends(wire, wire.send(request("/fail?when=after")))
+    with run.other(run.way) as own:  # some are never well again
+        own.patience = SOON
+        wire = own.connect()
+        said, seen = how_it_ends(wire, wire.send(request("/fail?when=after")))
+        later = heard(own.connect().send(request("/fail?when=before")))[1]
+        plain = own.ask(request("/ok")).status
+    seen += f"; the next error, before a start: {later}; a plain request: {plain}"
+    if later == NOTHING:
+        return Finding(f"{said}, later errors too", seen, False)
     return Finding(said, seen, said == "cut off")
 
 
@@ -342,7 +348,7 @@ def _told(run: Run, leave: Callable[[Wire], object]) -> Finding:
     if what == "nothing":
         return Finding("not told", f"nothing within {LONGEST:g} s", False)
     right = what == "http.disconnect"
-    seen = f"receive gave {what} {'early' if took < AT_ONCE else f'after {took:.1f} s'}"
+    seen = f"receive gave {what} {when(took)}"
     return Finding(f"told {when(took)}" if right else what, seen, right)
 
 
@@ -424,10 +430,10 @@ def stream_to_nobody(run: Run) -> Finding:
     notes = run.left_behind(token)
     raised = next((each["error"] for each in notes if "error" in each), "")
     if left is None:
-        sent = max([each.get("sent", 0) for each in notes], default=0)
-        return Finding("send never returns", f"{sent >> 20} MiB were sent", False)
+        return Finding("send never returns", f"the stream still waits after {GRACE:g} s", False)
     whole = any("done" in each for each in notes)
-    seen = f"{raised or 'nothing raised'} {when(took)}, after {left['left'] >> 20} of 64 MiB"
+    seen = f"raised in send: {raised or 'nothing'}; it ended {when(took)}, "
+    seen += f"{'with' if whole else 'before'} its 64 MiB"
     said = "all is sent, in silence" if whole else raised
     if not whole and took > AT_ONCE:
         said += f" {when(took)}"

@@ -61,9 +61,11 @@ def startup_failed(run: Run) -> Finding:
 def _exit(status: int, log: str) -> Finding:
     """Tell how a server ended, and whether it said why."""
     told = REASON in log
-    line = next((each for each in log.splitlines() if REASON in each), log[-100:])
+    lines = [each for line in log.splitlines() for each in line.split(" / ")]
+    line = next((each for each in lines if REASON in each), log[-100:])
+    line = re.sub(r"^(\[[^\]]*\] *)+", "", line.strip())  # the time and the process
     said = f"exit {status}, {'with' if told else 'without'} reason"
-    seen = f"exit status {status}; the log: {line.strip()[-160:]}"
+    seen = f"exit status {status}; the log: {line[-160:]}"
     return Finding(said, seen, told and status > 0)
 
 
@@ -103,10 +105,11 @@ def returns_on_lifespan(run: Run) -> Finding:
         except CannotServe as error:
             return Finding("not served", str(error), False)
     late = max(0.0, took[1] - took[0])
-    seen = f"{came} after {took[1]:.2f} s, against {took[0]:.2f} s where it stays"
+    how = "at once" if late < LATE else when(late)
+    seen = f"{came}, {how}, against an application that stays"
     if came != "200":
         return Finding("not served", seen, False)
-    return Finding("served at once" if late < LATE else f"served {when(late)}", seen, late < LATE)
+    return Finding(f"served {how}", seen, late < LATE)
 
 
 @life("state", source="ASGI Lifespan 2.0, Lifespan State: a shallow copy for each request")
@@ -130,13 +133,11 @@ def shutdown(run: Run) -> Finding:
     token = run.token()
     with run.other(run.way, GAUNTLET_LIFE=token) as own:
         own.ask(request("/ok"))
-        began = time.monotonic()
         own.live.stop()
         ended = own.live.ended_within(ENDING)
-        took = time.monotonic() - began
         status = status_of(own.pid) if ended else None
         told = [each["life"] for each in own.left_behind(token) if "life" in each]
-    seen = f"told {told}; {f'exit {status} after {took:.2f} s' if ended else 'still there'}"
+    seen = f"told {told}; {f'exit {status}' if ended else f'still there after {ENDING:g} s'}"
     good = told == ["lifespan.startup", "lifespan.shutdown"]
     said = f"{'told' if good else 'not told'}, {'exits' if ended else 'stays'}"
     return Finding(said, seen, good and ended)

@@ -22,7 +22,7 @@ from workbench.gauntlet.websocket import (
 )
 
 from .features import Finding, NotAsked, feature
-from .looking import heard, noted, sized
+from .looking import heard, line_of, noted, sized
 from .probes_asgi import SOON, socket_scope, when
 from .starting import Run
 
@@ -211,7 +211,8 @@ def denial(run: Run) -> Finding:
     if answer is None:
         return Finding(f"offered; {came}", f"came: {came}", False)
     right = (answer.status, answer.value("x-a"), answer.body) == (401, "1", b"no entry")
-    seen = f"{answer.head!r} {answer.body!r} for 401, x-a, 'no entry'"
+    seen = f"{line_of(answer)}, x-a: {answer.values('x-a')}, {answer.body!r}; "
+    seen += "the application: 401, x-a: 1, 'no entry'"
     return Finding("as it is sent" if right else f"offered, sends {came}", seen, right)
 
 
