@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from workbench.contracts import Broken
+from workbench.contracts.wire import request
 from workbench.gauntlet.model import NotAsked
 
 from .servers import RealServer
@@ -119,10 +121,9 @@ def ask(feature: Feature, server: RealServer, run: Run | None = None) -> Cell:
         return Cell(server.name, feature.name, feature.lacks, "no such way to start it", False)
     try:
         if run is not None:
-            run.begin()
-            return _cell(feature, server, feature.run(run))
+            return _cell(feature, server, _found(feature, run))
         with serving(server, feature.way) as fresh:
-            return _cell(feature, server, feature.run(fresh))
+            return _cell(feature, server, _found(feature, fresh))
     except NotAsked as reason:
         return Cell(server.name, feature.name, NOT_ASKED, str(reason))
     except CannotServe as error:
@@ -134,6 +135,17 @@ def ask(feature: Feature, server: RealServer, run: Run | None = None) -> Cell:
     finally:
         if run is not None:
             run.alone()
+
+
+def _found(feature: Feature, run: Run) -> Finding:
+    """Probe, when the server has answered once: some accept long before a worker is there."""
+    if run.way in ("plain", "workers") and "has answered" not in run.known:
+        run.begin()
+        with suppress(Broken), run.connect() as wire:
+            wire.send(request("/ok", "Connection: close")).until_any()
+        run.known["has answered"] = "or had the time to"
+    run.begin()
+    return feature.run(run)
 
 
 def _cell(feature: Feature, server: RealServer, found: Finding) -> Cell:

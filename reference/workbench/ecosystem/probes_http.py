@@ -357,7 +357,7 @@ def graceful_stop(run: Run) -> Finding:
     with run.other(run.way) as fresh:
         token = fresh.token()
         wire = fresh.connect().send(request(f"/wait?seconds=2&token={token}"))
-        if noted(fresh, token) is None:
+        if noted(fresh, token, seconds=3.0) is None:
             raise NotAsked("the request did not reach the application")
         fresh.live.stop()
         wire.readable(0.3)  # long enough to hear the signal; a server that cuts does so now
