@@ -334,7 +334,7 @@ STEPS = {
     "format": (["ruff", "format", "--check"], "*.py"),
     "types": (["mypy"], "reference/*/*.py"),
     "exercises": (["workbench.exercises", "strip", "--check"], "solutions/*"),
-    "tests": (PYTEST + ["7"], "tests/test_*.py"),
+    "tests": (PYTEST + ["7", "--dist=worksteal"], "tests/test_*.py"),
     "notebooks": (PYTEST + ["3"] + NBVAL, "notebooks/*.ipynb"),
 }
 LINT = ["ruff", "format", "types", "exercises"]

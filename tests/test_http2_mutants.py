@@ -7,10 +7,11 @@ passes on the server as it is: that is the proof that the case looks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from contracts.async_shells import PATIENT
 from contracts.http2_shells import Http2Ours
 
 from handmade import (
@@ -41,6 +42,7 @@ class Mutant:
 
 
 MUTANTS: list[Mutant] = []
+HURRIED = replace(PATIENT, graceful=2.0)  # an application that a mutant lets hang never ends
 
 
 def mutant(bug: str, case: str) -> Callable[..., Any]:
@@ -375,8 +377,9 @@ def _forget():
 
 @pytest.mark.parametrize("each", MUTANTS, ids=lambda each: each.bug.replace(" ", "_"))
 def test_the_case_finds_the_mutant(each):
+    """What a mutant leaves undone is waited for, but when the case is over we are in a hurry."""
     http2_fields.response_fields.cache_clear()
-    server = Http2Ours("asyncio", patience=1.5)
+    server = Http2Ours("asyncio", patience=1.5, timeouts=HURRIED)
     with pytest.raises((AssertionError, OSError)), infected(each.change):
         find("http2", each.case).run(server)
 

@@ -596,9 +596,16 @@ def client_of(**options):
 
 
 @needs_fork
-@pytest.mark.parametrize("engine", ["handmade", "h11"])
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [*((name, "handmade") for name in COMMANDS), ("threads", "h11"), ("asyncio", "h11")],
+)
 def test_the_command(name, engine):
+    """Every command, and the other engine where bytes are read in either of the two ways.
+
+    TLS hands plaintext to an engine, and each shell makes its engines by the same line: every shell
+    with every engine is asked within this process, by the tests above.
+    """
     with commanded(name, "--engine", engine) as (process, url), client_of() as client:
         assert client.get(url).text == "Hello, world!"
         assert client.post(f"{url}/length", content=b"x" * 200_000).text == "200000"
@@ -703,8 +710,24 @@ def files(tmp_path):
         (None, "key", "--keyfile is of no use without --certfile"),
     ],
 )
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_bad_files_are_told_in_one_line(cert, key, says, workers, tmp_path):
+def test_bad_files_are_told_in_one_line(cert, key, says, tmp_path):
+    tell(cert, key, says, "1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "says"),
+    [
+        ("cert", "nowhere", "cannot read --keyfile nowhere: No such file or directory"),
+        ("cert", "other", "does not belong to the certificate in"),
+    ],
+)
+def test_bad_files_are_told_once_for_all_workers(cert, key, says, tmp_path):
+    """The files are read before there are workers: what is said of each is the same."""
+    tell(cert, key, says, "2", tmp_path)
+
+
+def tell(cert, key, says, workers, tmp_path):
+    """Start a server with such files, and see that it says so, and nothing else."""
     names = files(tmp_path)
     options = []
     for option, name in (("--certfile", cert), ("--keyfile", key)):

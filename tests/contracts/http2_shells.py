@@ -12,6 +12,7 @@ from contracts.async_shells import IMPATIENT, PATIENT, Serving, logged, serving
 
 from handmade import async_shell
 from handmade.http2_events import Http2Limits
+from handmade.service import Timeouts
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Http2Ours:
 
     shell: str
     patience: float = 10.0
+    timeouts: Timeouts = PATIENT
     serving: Serving | None = None
 
     provides = frozenset((
@@ -42,7 +44,7 @@ class Http2Ours:
             stack.enter_context(logged(log))
             if impatient:
                 stack.enter_context(mock.patch.object(async_shell, "SWEEP", 0.1))
-            how.setdefault("timeouts", IMPATIENT if impatient else PATIENT)
+            how.setdefault("timeouts", IMPATIENT if impatient else self.timeouts)
             self.serving = stack.enter_context(serving(app, self.shell, **how))
             yield self.serving.address
 
