@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from workbench.board.upstream import upstream
+from workbench.contracts.asgi_websocket_client import Talk, handshake
+from workbench.contracts.wire import Wire
 from workbench.ecosystem import conversation
+from workbench.ecosystem.boards.common import number
 from workbench.ecosystem.conversation import STEPS, Speaking, speak
 from workbench.ecosystem.pairs import (
     FRAMEWORKS,
@@ -28,6 +32,7 @@ from workbench.ecosystem.pairs import (
 from workbench.ecosystem.servers import SERVERS
 from workbench.ecosystem.starting import leftovers, now, serving
 
+PATIENCE = 10.0
 APPS = str(Path(__file__).parent / "apps")
 PAIRS = pairs()
 
@@ -232,6 +237,32 @@ def test_several_at_a_time_come_in_order():
 
 
 # --- what the boards promise ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [(None, 5), ("", 5), ("7", 7), ("0", 0), ("-1", 5), ("many", 5), ("nan", 5), ("inf", 1000)],
+)
+def test_a_number_in_a_query_is_one_that_fits(text, wanted):
+    assert number({} if text is None else {"n": text}, "n", 5, 1000) == wanted
+
+
+@pytest.mark.parametrize("framework", ["starlette", "quart", "fastapi"])
+def test_readers_who_left_are_not_counted(framework, upstream_url):
+    """Each left in its own way: by the end of its connection, and in the middle of the feed."""
+    board = FRAMEWORKS[framework].boards["asgi"]
+    with serving(SERVERS["ours"], "plain", board, BOARD_UPSTREAM=upstream_url) as run:
+        for _ in range(3):
+            wire = Wire(run.live.address, PATIENCE)
+            assert Talk(wire).begin(handshake("/live")).status == 101
+            wire.reset()
+        counted, end = 0, time.monotonic() + PATIENCE
+        while counted != 1 and time.monotonic() < end:
+            with Wire(run.live.address, PATIENCE) as wire:
+                talk = Talk(wire)
+                assert talk.begin(handshake("/live")).status == 101
+                counted = conversation.told(talk)["readers"]
+    assert counted == 1
 
 
 @pytest.mark.parametrize("framework", ["flask", "django"])

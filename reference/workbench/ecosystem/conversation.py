@@ -23,8 +23,8 @@ from workbench.contracts import Broken
 from workbench.contracts.asgi_websocket_client import CLOSE, PING, TEXT, Talk, closing, handshake
 from workbench.contracts.wire import Answer, Wire, request
 
-PATIENCE = 5.0  # seconds for each answer
-LIMIT = 25.0  # seconds for the whole conversation: what has not been said then is not
+PATIENCE = 8.0  # seconds for each answer
+LIMIT = 30.0  # seconds for the whole conversation: what has not been said then is not
 PAUSES = (0.05, 0.3, 1.0)  # seconds between two lines of the stream: a busy machine needs more
 LINES = 4
 UPLOAD = bytes(range(256)) * 800

@@ -10,13 +10,16 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
+
+import httpx
 
 from workbench.board.store import Board, Post
 
 UPSTREAM = os.environ.get("BOARD_UPSTREAM", "")
+EVERYBODY = httpx.Limits(max_connections=None, max_keepalive_connections=None)  # httpx: 100, and 20
 LINES = 1000  # that a stream has at most
 
 
@@ -33,15 +36,16 @@ class Query(Protocol):
 
 
 def number(query: Query, name: str, default: float, most: float) -> float:
-    """Return a number from the query, at least 0 and at most ``most``; what is none is the default.
+    """Return a number from the query, at most ``most``; what is none, or under 0, is the default.
 
-    >>> number({"n": "7"}, "n", 5, 1000), number({"n": "many"}, "n", 5, 1000)
+    >>> number({"n": "7"}, "n", 5, 1000), number({"n": "nan"}, "n", 5, 1000)
     (7.0, 5)
     """
     try:
-        return min(max(float(query.get(name) or default), 0.0), most)
+        found = float(query.get(name) or default)
     except ValueError:
         return default
+    return min(found, most) if found >= 0 else default
 
 
 def line(number: int, count: int) -> str:
@@ -52,7 +56,7 @@ def line(number: int, count: int) -> str:
     return f"line {number} of {count} at {time.monotonic():.6f}\n"
 
 
-async def following(board: Board) -> AsyncIterator[list[Post]]:
+async def following(board: Board) -> AsyncGenerator[list[Post], None]:
     """Yield the posts that are there, then each new one as it comes, for ever."""
     loop, news = asyncio.get_running_loop(), asyncio.Queue[Post]()
 

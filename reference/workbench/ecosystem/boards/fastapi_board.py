@@ -6,7 +6,7 @@ No ``from __future__ import annotations`` here: FastAPI reads the annotations as
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Annotated, Any
 
 import httpx
@@ -19,10 +19,10 @@ from starlette.websockets import WebSocketDisconnect
 from workbench.board.page import page
 from workbench.board.store import AUTHOR, TEXT, Board, Post
 
-from .common import LINES, UPSTREAM, following, line
+from .common import EVERYBODY, LINES, UPSTREAM, following, line
 
 board = Board()
-upstream = httpx.AsyncClient(base_url=UPSTREAM, timeout=30, trust_env=False)
+upstream = httpx.AsyncClient(base_url=UPSTREAM, limits=EVERYBODY, timeout=30, trust_env=False)
 
 
 @asynccontextmanager
@@ -114,9 +114,10 @@ async def live(websocket: WebSocket) -> None:
 
     async def tell() -> None:
         with suppress(WebSocketDisconnect):  # it has left in this very moment
-            async for posts in following(board):
-                news = [post.as_dict() for post in posts]
-                await websocket.send_json({"posts": news, "readers": board.listeners})
+            async with aclosing(following(board)) as feed:
+                async for posts in feed:
+                    news = [post.as_dict() for post in posts]
+                    await websocket.send_json({"posts": news, "readers": board.listeners})
 
     teller = asyncio.create_task(tell())
     try:

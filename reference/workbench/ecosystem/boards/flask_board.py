@@ -16,10 +16,10 @@ from werkzeug.wrappers import Response as Answer
 from workbench.board.page import page
 from workbench.board.store import AUTHOR, TEXT, Post
 
-from .common import LINES, UPSTREAM, folder, line, number
+from .common import EVERYBODY, LINES, UPSTREAM, folder, line, number
 
 app = Flask(__name__)
-upstream = httpx.Client(base_url=UPSTREAM, timeout=30, trust_env=False)
+upstream = httpx.Client(base_url=UPSTREAM, limits=EVERYBODY, timeout=30, trust_env=False)
 FILE = folder() / "flask.sqlite3"
 TABLE = "CREATE TABLE IF NOT EXISTS post (number INTEGER PRIMARY KEY, author TEXT, text TEXT)"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -14,11 +15,11 @@ from werkzeug.wrappers import Response as Answer
 from workbench.board.page import page
 from workbench.board.store import Board
 
-from .common import LINES, UPSTREAM, following, line, number
+from .common import EVERYBODY, LINES, UPSTREAM, following, line, number
 
 app = Quart(__name__)
 board = Board()
-upstream = httpx.AsyncClient(base_url=UPSTREAM, timeout=30, trust_env=False)
+upstream = httpx.AsyncClient(base_url=UPSTREAM, limits=EVERYBODY, timeout=30, trust_env=False)
 
 
 @app.while_serving
@@ -87,9 +88,10 @@ async def upload() -> dict[str, Any]:
 @app.websocket("/live")
 async def live() -> None:
     """Tell a reader all posts, then each new one; Quart cancels us when the reader leaves."""
-    async for posts in following(board):
-        news = [post.as_dict() for post in posts]
-        await websocket.send_json({"posts": news, "readers": board.listeners})
+    async with aclosing(following(board)) as feed:
+        async for posts in feed:
+            news = [post.as_dict() for post in posts]
+            await websocket.send_json({"posts": news, "readers": board.listeners})
 
 
 bare = app.asgi_app

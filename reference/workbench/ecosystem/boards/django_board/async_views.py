@@ -16,12 +16,12 @@ from django.urls import path
 
 from workbench.board.page import page
 
-from ..common import LINES, UPSTREAM, line, number
+from ..common import EVERYBODY, LINES, UPSTREAM, line, number
 from .models import Post, PostForm, from_json
 from .views import upload
 
 # Django answers no lifespan: nobody tells it when the server stops, so nobody closes this.
-upstream = httpx.AsyncClient(base_url=UPSTREAM, timeout=30, trust_env=False)
+upstream = httpx.AsyncClient(base_url=UPSTREAM, limits=EVERYBODY, timeout=30, trust_env=False)
 
 
 async def home(request: HttpRequest) -> HttpResponse:

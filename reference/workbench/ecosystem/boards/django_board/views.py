@@ -13,10 +13,10 @@ from django.views.decorators.http import require_POST
 
 from workbench.board.page import page
 
-from ..common import LINES, UPSTREAM, line, number
+from ..common import EVERYBODY, LINES, UPSTREAM, line, number
 from .models import Post, PostForm, from_json
 
-upstream = httpx.Client(base_url=UPSTREAM, timeout=30, trust_env=False)
+upstream = httpx.Client(base_url=UPSTREAM, limits=EVERYBODY, timeout=30, trust_env=False)
 
 
 def home(request: HttpRequest) -> HttpResponse:
