@@ -2,8 +2,8 @@
 
 By the name of the check, by the name of the target.  Versions: uvicorn 0.54.0 with httptools 0.9.0
 or h11 0.16.0, and websockets 17.4 or wsproto 1.3.2; hypercorn 0.18.0 with wsproto and h2 4.4.1,
-daphne 4.2.3, granian 2.8.7, gunicorn 27.0.1, waitress 3.0.2, wsgiref of CPython 3.11.7.  Probe anew
-before you quote it: servers move.
+daphne 4.2.3, granian 2.8.7, gunicorn 27.0.1, waitress 3.0.2, wsgiref of CPython 3.11.7, uWSGI 2.0.30
+by --http-socket, mod_wsgi 4.9.4 in Apache 2.4.71.  Probe anew before you quote it: servers move.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ VERSIONS = {
     "gunicorn-gthread": "gunicorn 27.0.1, gthread",
     "waitress": "waitress 3.0.2",
     "wsgiref": "wsgiref of CPython 3.11.7",
+    "uwsgi": "uWSGI 2.0.30, --http-socket",
+    "mod_wsgi": "mod_wsgi 4.9.4 in Apache 2.4.71",
 }
 
 SERVED = "200 and the application's content, connection kept"
@@ -117,6 +119,27 @@ CONFIRMED: dict[str, dict[str, str]] = {
 for _seen in CONFIRMED.values():
     if "uvicorn" in _seen:  # its HTTP/1.1 is the same: what differs is who reads the frames
         _seen["uvicorn-wsproto"] = _seen["uvicorn"]
+
+for _name, _server, _came in (
+    ("no Host", "uwsgi", "200, closed"),
+    ("two Hosts", "uwsgi", "200, closed"),
+    ("a whole URL", "uwsgi", "404: the path is the whole URL"),
+    ("a negative length", "uwsgi", "200 for Content-Length: -5, the body is empty"),
+    ("two lengths", "uwsgi", "closed without a word"),
+    ("chunks are decoded", "uwsgi", "200, and the body is empty: nothing of the chunks is read"),
+    ("chunks are decoded", "mod_wsgi", "411 Length Required, closed"),
+    ("HEAD", "uwsgi", "'ok' behind the head"),
+    ("204 has no content", "uwsgi", "'content' behind the head of 204"),
+    ("100 when it is wanted", "uwsgi", "nothing, and the connection stays open"),
+    ("414 for a long target", "uwsgi", "a reset, without a word"),
+    ("started twice", "uwsgi", "the second start counts: 201 and 'took it'"),
+    ("started twice", "mod_wsgi", "likewise"),
+    ("a stream that fails", "mod_wsgi", "'first' in a chunk, and a last chunk: it looks whole"),
+    ("an error replaces the start", "uwsgi", "200 OK with X-First, and no content"),
+    ("not a byte beyond the length", "uwsgi", "Content-Length: 5 and 'hello and moreand more'"),
+    ("no response splitting", "uwsgi", "a line X-Evil: yes of its own"),
+):
+    CONFIRMED.setdefault(_name, {})[_server] = _came
 
 CONFIRMED |= {
     "another version": {
