@@ -2,8 +2,9 @@
 
 By the name of the check, by the name of the target.  Versions: uvicorn 0.54.0 with httptools 0.9.0
 or h11 0.16.0, and websockets 17.4 or wsproto 1.3.2; hypercorn 0.18.0 with wsproto and h2 4.4.1,
-daphne 4.2.3, granian 2.8.7, gunicorn 27.0.1, waitress 3.0.2, wsgiref of CPython 3.11.7, uWSGI 2.0.30
-by --http-socket, mod_wsgi 4.9.4 in Apache 2.4.71.  Probe anew before you quote it: servers move.
+daphne 4.2.3, granian 2.8.7, gunicorn 27.0.1, waitress 3.0.2, wsgiref of CPython 3.11.7, uWSGI
+2.0.30 by --http-socket, mod_wsgi 4.9.4 in Apache 2.4.71.  Probe anew before you quote it: servers
+move.
 """
 
 from __future__ import annotations
