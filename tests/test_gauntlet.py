@@ -34,7 +34,7 @@ def named(name, interface="http"):
 @pytest.mark.parametrize("name", targets.OURS)
 def test_our_servers_fail_nothing(name):
     (target,) = targets.named(name)
-    # By two at a time: each has a server of its own, and its start costs more than what it is asked.
+    # Two at a time, for each has a server of its own, and to start one costs more than to ask it.
     table = Table([judge(target, jobs=2)])
     assert table.why() == "Nothing failed."
     (report,) = table.reports
