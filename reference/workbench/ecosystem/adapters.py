@@ -27,6 +27,7 @@ from .yardstick import app as raw
 
 APP = "workbench.ecosystem.adapters:app"
 CONNECTIONS = 16  # fewer than the threads of the smallest pool here
+PATIENCE = 12.0  # seconds for an answer: to import all frameworks takes a busy machine some
 HELLO = BODY.decode()
 Asgi = Callable[[Any, Any, Any], Any]
 ROWS = {
@@ -129,29 +130,37 @@ def wsgi_apps() -> dict[str, Asgi]:
 
 
 class Dispatcher:
-    """One application with all of them behind it, made when they are first asked for."""
+    """One application with all of them behind it.
+
+    They are made at start-up, or with the first request where the server knows no lifespan: the
+    frameworks take a second to import.
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, Asgi] = {}
 
-    def _make(self) -> dict[str, Asgi]:
-        found = {"/asgi": raw, **wsgi_apps()}
+    def _make(self) -> None:
+        self._found.update({"/asgi": raw, **wsgi_apps()})
         for prefix, make in (
             ("/starlette/", starlette_app),
             ("/quart/", quart_app),
             ("/django/", django_app),
         ):
             made = make()
-            found.update({path: made for path in ROWS if path.startswith(prefix)})
-        return found
+            self._found.update({path: made for path in ROWS if path.startswith(prefix)})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request by the application of its path."""
-        if scope["type"] != "http":
-            raise NotImplementedError
         if not self._found:
-            self._found = self._make()
-        await self._found[scope["path"]](scope, receive, send)
+            self._make()
+        if scope["type"] == "http":
+            await self._found[scope["path"]](scope, receive, send)
+            return
+        if scope["type"] != "lifespan":
+            raise NotImplementedError
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
 
 
 app = Dispatcher()
@@ -174,6 +183,7 @@ def thread_hops(
     titles = {path: ROWS[path] for path in paths}
     costs = CpuCosts(titles, ("small head",))
     with serving(server, "plain", APP) as run:
+        run.patience = PATIENCE
         pin(run.pid, cores()[0])
         for path in titles:
             hello(run, path)
@@ -202,6 +212,7 @@ def statuses(server: RealServer, path: str = "/wsgi/asgiref", times: int = 20) -
     """
     found = []
     with serving(server, "plain", APP) as run:
+        run.patience = PATIENCE
         wire = run.connect()
         for _ in range(times):
             answer = wire.send(get(path, "test", {})).response(whole=False)
