@@ -2,7 +2,16 @@
 
 import sys
 
-from .matrix import main
+
+def start() -> int:
+    """Run the command; a Ctrl-C while it is still being loaded ends it without a word too."""
+    try:
+        from .matrix import main
+
+        return main()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

@@ -38,7 +38,7 @@ from .starting import CannotServe, Run, serving
 
 MISSING = "missing"
 LEFT_OUT = "not asked"
-CALM_LANES = 2
+CALM_LANES = 4
 CUTS = 3  # probes of one server that are cut before the rest of them is not asked any more
 CALM = 3.0  # seconds that a server has to answer a plain request after a probe
 LAST_BREATH = 0.3  # seconds from a server's last word to the end of its process
@@ -53,9 +53,9 @@ Key = tuple[str, str]
 class Bounds:
     """How many servers run at a time, and the seconds for a probe and for the whole."""
 
-    lanes: int = 5
+    lanes: int = 8
     probe: float = 25.0
-    whole: float = 170.0
+    whole: float = 400.0
 
 
 USUAL = Bounds()
