@@ -128,6 +128,8 @@ def test_the_signal_renews_the_workers(name, way):
                     found.add(int(answer.body) if answer.status == 200 else 0)
             return found
 
+        # Some masters listen before their workers are there.
+        wait_until(lambda: len(below(run.pid)) >= 3 and 0 not in pids(), "the first workers")
         old = {each.pid for each in below(run.pid)}
         assert pids() <= old
         os.kill(run.pid, getattr(signal, server.reload))
