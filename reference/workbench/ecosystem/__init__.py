@@ -10,6 +10,8 @@
 ``features``              what a probe over the wire is, and what it finds: a cell of the table
 ``probes_...``            the probes
 ``without``               our server with one feature switched off, so that its probe must turn
+``cost``                  CPU time per request, as a multiple of the ``yardstick``'s
+``adapters``              WSGI in ASGI, sync code in async frameworks, and what the hop costs
 ``table``                 all of it as text, picture, HTML, Markdown, JSON
 ========================  ==========================================================================
 
