@@ -16,6 +16,17 @@ sys.modules["rfc3987_syntax"] = None
 
 
 def pytest_configure(config):
+    """Prepare what all tests have in common."""
+    # A thread of an exercise that we end may hear of it twice, and then nobody is left to catch
+    # it. It may be where Python has no line for it, which is more than pytest's reports can take.
+    config.addinivalue_line(
+        "filterwarnings",
+        "ignore:(?s).*TookTooLong:pytest.PytestUnhandledThreadExceptionWarning",
+    )
+    trust_one_authority(config)
+
+
+def trust_one_authority(config):
     """Let each client of httpx read one authority, and not all that the world trusts.
 
     That takes 18 ms a client, and no test talks to anybody whom they have signed.
