@@ -17,6 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from handmade import processes
+
 APPS = Path(__file__).parent / "apps"
 PATIENCE = 15.0  # seconds until a test gives up on a process
 
@@ -263,6 +265,32 @@ def test_a_killed_worker_is_noticed_and_replaced():
         new = set(children(process.pid)) - before
         assert len(new) == 1
         until(lambda: int(get(f"{url}/pid").text) in new, "an answer from the new worker")
+
+
+@needs_fork
+@needs_proc
+@pytest.mark.parametrize("app", ["slow_flask:app", "asgi_apps:app"])
+def test_a_worker_that_is_told_to_stop_shuts_the_door_for_nobody_else(app):
+    with served("--workers", "2", "--graceful-timeout", "2", app=app) as (process, url):
+        until(lambda: len(children(process.pid)) == 2, "two workers")
+        before = set(children(process.pid))
+        for victim in before:  # one after the other, as in a rolling restart
+            os.kill(victim, signal.SIGTERM)
+            until(lambda: not alive(victim), "the end of the worker")  # noqa: B023
+            assert get(url).status_code == 200
+        until(lambda: len(set(children(process.pid)) - before) == 2, "two new workers")
+        assert get(url).status_code == 200
+
+
+@needs_fork
+@needs_proc
+def test_a_view_that_ends_its_process_ends_a_worker_whatever_the_status():
+    with served(*SHELLS["processes"]) as (process, url):
+        until(lambda: len(children(process.pid)) == 2, "two workers")
+        with pytest.raises(httpx.TransportError):
+            get(f"{url}/exit?status={processes.CANNOT_START}")
+        line_of(process.stderr, r"worker \d+ ended with status 3; starting another")
+        assert get(url).text == "Hello, world!"
 
 
 @needs_fork

@@ -216,7 +216,8 @@ class AsyncShell:
         timeouts = self.service.timeouts
         self.stopping, self.idle = True, timeouts.drain
         self._last_word = time.monotonic() + timeouts.drain
-        let_nobody_in(self.listener)
+        if not self.service.multiprocess:  # or the others would hear nobody either
+            let_nobody_in(self.listener)
         self._accept()
         self._accept_more(False)
         self.listener.close()

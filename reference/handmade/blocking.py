@@ -197,7 +197,8 @@ class OneAtATime:
         self._draining = True
         now = self._next_sweep = time.monotonic()
         self._give_up_at = now + self.service.timeouts.graceful
-        let_nobody_in(self._listener)
+        if not self.service.multiprocess:  # or the others would hear nobody either
+            let_nobody_in(self._listener)
         self._accept()
         self._accept_more(False)
         self._listener.close()

@@ -20,9 +20,9 @@ from typing import Any, Protocol
 
 from .gateway import logger
 from .lifespan import LifespanFailed
-from .waiting import Waker
+from .waiting import Waker, let_nobody_in
 
-CANNOT_START = 3  # exit status of a worker whose application does not load: do not try again
+CANNOT_START = 3  # exit status of a worker that was never ready and never will be: no second try
 SHORT_LIFE = 1.0  # seconds: a worker that dies sooner is not replaced at once
 
 
@@ -34,6 +34,22 @@ class Shell(Protocol):
 
     def stop(self) -> None:
         """Stop: finish what has been asked.  Twice: drop it."""
+
+
+class Worker:
+    """A child: when it was born, and whether it has written into its pipe that it is ready."""
+
+    def __init__(self, reader: int) -> None:
+        self.born = time.monotonic()
+        self.reader = reader
+        self._ready = False
+
+    @property
+    def ready(self) -> bool:
+        """True when it could serve, if only for a moment."""
+        if not self._ready and select.select([self.reader], [], [], 0)[0]:
+            self._ready = bool(os.read(self.reader, 1))
+        return self._ready
 
 
 class Processes:
@@ -48,7 +64,7 @@ class Processes:
         self.workers = workers
         self.graceful = graceful
         self.status = 0
-        self._born: dict[int, float] = {}
+        self._born: dict[int, Worker] = {}
         self._stops = 0
         self._waker = Waker()
         self._lifeline = os.pipe()
@@ -72,21 +88,20 @@ class Processes:
             while len(self._born) < self.workers and not self._stops:
                 logger.info("worker %d started", self._start(listener))
             self._doze(1.0)
+        let_nobody_in(listener)
         listener.close()
         self._stop_workers()
 
     def _first_worker_is_ready(self, listener: socket.socket) -> bool:
         """Start a worker and wait until its application is there, or it has given up."""
-        reader, writer = os.pipe()
-        pid = self._start(listener, writer)
-        os.close(writer)
-        pipes: list[Any] = [reader, self._waker.reader]
+        pid = self._start(listener)
+        worker = self._born[pid]
+        pipes: list[Any] = [worker.reader, self._waker.reader]
         while not self._stops:
-            if reader in select.select(pipes, [], [])[0]:
+            if worker.reader in select.select(pipes, [], [])[0]:
                 break
             self._waker.clear()
-        ready = not self._stops and bool(os.read(reader, 1))
-        os.close(reader)
+        ready = not self._stops and worker.ready
         if ready:
             logger.info("worker %d started", pid)
         elif not self._stops:
@@ -100,8 +115,9 @@ class Processes:
 
     # ------------------------------------------------------------ birth and death
 
-    def _start(self, listener: socket.socket, ready: int | None = None) -> int:
-        """Fork one worker; it writes to the descriptor ``ready`` when its application is there."""
+    def _start(self, listener: socket.socket) -> int:
+        """Fork one worker; it writes into a pipe of its own when its application is there."""
+        reader, ready = os.pipe()
         pid = os.fork()
         if pid == 0:
             status = 1
@@ -109,10 +125,11 @@ class Processes:
                 status = self._be_worker(listener, ready)
             finally:
                 os._exit(status)  # a forked child must never run its parent's clean-up
-        self._born[pid] = time.monotonic()
+        os.close(ready)
+        self._born[pid] = Worker(reader)
         return pid
 
-    def _be_worker(self, listener: socket.socket, ready: int | None) -> int:
+    def _be_worker(self, listener: socket.socket, ready: int) -> int:
         """Serve in the child; return the exit status."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
@@ -126,7 +143,7 @@ class Processes:
         os.close(self._lifeline[1])
         threading.Thread(target=self._stop_with_parent, args=(shell,), daemon=True).start()
         try:
-            shell.serve(listener, lambda: os.write(ready, b".") if ready is not None else None)
+            shell.serve(listener, lambda: os.write(ready, b"."))
         except LifespanFailed as error:
             logger.error("%s", error)
             return CANNOT_START
@@ -143,9 +160,11 @@ class Processes:
             found, wait_status = os.waitpid(pid, os.WNOHANG)
             if found == 0:
                 continue
-            lived = time.monotonic() - self._born.pop(pid)
+            worker = self._born.pop(pid)
+            lived, was_ready = time.monotonic() - worker.born, worker.ready
+            os.close(worker.reader)
             code = os.waitstatus_to_exitcode(wait_status)
-            if code == CANNOT_START:
+            if code == CANNOT_START and not was_ready:
                 self.status = 1
                 self.stop()
             elif not self._stops:

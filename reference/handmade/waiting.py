@@ -38,6 +38,8 @@ def let_nobody_in(listener: socket.socket) -> None:
     would reset it: a request lost.  So the system gets a filter of one instruction, "keep 0 bytes"
     (Linux, ``man 7 socket``, SO_ATTACH_FILTER).  A client whose first packet is dropped knocks
     again a second later, and is refused by then.  Elsewhere the gap stays open, and is small.
+    The filter is on the socket, for all processes that have it and for ever: only for the last of
+    them, or for whoever stops them all.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -32,3 +32,8 @@ def stream():
 @app.post("/length")
 def length():
     return str(len(request.get_data()))
+
+
+@app.get("/exit")
+def leave():
+    os._exit(int(request.args["status"]))
