@@ -78,7 +78,7 @@ SAID = {
     "uvicorn": {
         "spec version told": "2.3 / 2.4 / 2.0", "root_path": "in path, even twice",
         "half-close": "cut, told at once", "send after disconnect": "returns",
-        "a stream to nobody": "all is sent, in silence", "startup.failed": "exit 3, with reason",
+        "a stream to nobody": "goes on in silence", "startup.failed": "exit 3, with reason",
         "permessage-deflate": "both ways", "early hints": "no: RuntimeError",
     },
     "hypercorn": {
@@ -97,6 +97,7 @@ SAID = {
     },
     "gunicorn-asgi": {
         "spec version told": "2.4 / 2.4 / 2.4", "nobody listens": "cancelled after 3 s",
+        "a download to nobody": "CancelledError after 3 s",
         "a file by its path": "no, and says nothing", "extensions of a WebSocket": "none",
         "send to a closed WebSocket": "OSError", "startup.failed": "exit 3, with reason",
     },
@@ -160,6 +161,6 @@ def test_a_limit_is_found_to_the_byte(monkeypatch):
         monkeypatch.setattr(
             probes_websocket, "_refused", lambda _, size, at=limit: "1009" if size > at else ""
         )
-        found = probes_websocket.largest_message(run)
+        found = probes_websocket._largest(run)
         assert found.said == words
         assert sized(int(found.seen.split()[0])) == words.partition(",")[0]

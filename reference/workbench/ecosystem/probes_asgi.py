@@ -419,22 +419,55 @@ def send_after_disconnect(run: Run) -> Finding:
 
 @asgi("a stream to nobody", source="ASGI HTTP 2.5, Disconnected Client")
 def stream_to_nobody(run: Run) -> Finding:
-    """How does a stream end whose client resets in the middle of it?"""
+    """What ends a stream of small parts whose client has left: send, or nothing?"""
+    token = run.token()
+    wire = run.connect().send(request(f"/a/ticks?token={token}"))
+    wire.wait_for(b"tick", "the first part")
+    began = time.monotonic()
+    wire.reset()
+    ended = noted(run, token, "error", seconds=GRACE)
+    took = time.monotonic() - began
+    run.open(token)
+    if ended is None:
+        seen = f"parts are taken, one every 10 ms, {GRACE:g} s after the client has left"
+        return Finding("goes on in silence", seen, False)
+    return _ended(ended["error"], took)
+
+
+def _ended(raised: str, took: float) -> Finding:
+    late = "" if took < AT_ONCE else f" {when(took)}"
+    return Finding(f"{raised}{late}", f"raised in send, {when(took)}", raised == "OSError")
+
+
+@asgi("a download to nobody", source="ASGI HTTP 2.5, Disconnected Client")
+def download_to_nobody(run: Run) -> Finding:
+    """What ends a send that waits for its client to read, when the client leaves?"""
     token = run.token()
     wire = run.connect().send(request(f"/endless?token={token}"))
-    wire.until(b"x" * 1000, "the beginning of the stream")
+    wire.wait_for(b"x" * 1000, "the beginning of the stream")
+    if not _waits(run, token):
+        return Finding("never waits", "all 64 MiB were taken while the client read nothing", False)
     began = time.monotonic()
     wire.reset()
     left = noted(run, token, "left", seconds=GRACE)
     took = time.monotonic() - began
-    notes = run.left_behind(token)
-    raised = next((each["error"] for each in notes if "error" in each), "")
     if left is None:
-        return Finding("send never returns", f"the stream still waits after {GRACE:g} s", False)
-    whole = any("done" in each for each in notes)
-    seen = f"raised in send: {raised or 'nothing'}; it ended {when(took)}, "
-    seen += f"{'with' if whole else 'before'} its 64 MiB"
-    said = "all is sent, in silence" if whole else raised
-    if not whole and took > AT_ONCE:
-        said += f" {when(took)}"
-    return Finding(said, seen, raised == "OSError")
+        return Finding("send never returns", f"it still waits after {GRACE:g} s", False)
+    raised = [each["error"] for each in run.left_behind(token) if "error" in each]
+    if not raised:
+        return Finding("goes on in silence", "the rest of 64 MiB was taken", False)
+    return _ended(raised[0], took)
+
+
+def _waits(run: Run, token: str) -> bool:
+    """Wait until an endless stream stands still; False when it comes to its end."""
+    notes = 0
+    changed = time.monotonic()
+    while time.monotonic() < changed + AT_ONCE:
+        found = run.left_behind(token)
+        if any("left" in each for each in found):
+            return False
+        if len(found) > notes:
+            notes, changed = len(found), time.monotonic()
+        time.sleep(0.02)
+    return True

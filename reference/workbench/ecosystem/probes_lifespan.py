@@ -138,6 +138,8 @@ def shutdown(run: Run) -> Finding:
         status = status_of(own.pid) if ended else None
         told = [each["life"] for each in own.left_behind(token) if "life" in each]
     seen = f"told {told}; {f'exit {status}' if ended else f'still there after {ENDING:g} s'}"
+    if status and status > 0 and own.log:
+        seen += f": {own.log[-1][-120:]}"
     good = told == ["lifespan.startup", "lifespan.shutdown"]
     said = f"{'told' if good else 'not told'}, {'exits' if ended else 'stays'}"
     return Finding(said, seen, good and ended)

@@ -183,7 +183,7 @@ def cancelled(patch: Patch) -> None:
     patch(protocol.HttpProtocol, "connection_lost", lose_and_cancel)
 
 
-@without("send after disconnect", "a stream to nobody")
+@without("send after disconnect", "a stream to nobody", "a download to nobody")
 def sent_in_silence(patch: Patch) -> None:
     """Take what is sent to nobody, and say nothing."""
     send = asgi.Exchange.send

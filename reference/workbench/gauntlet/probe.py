@@ -915,6 +915,23 @@ async def a_path(asked: Asked, scope: Scope, receive: Receive, send: Send) -> No
         await send(part(b"-" * len(content), more_body=False))
 
 
+async def a_ticks(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a small part every 10 ms until the gate is open, and note what ends that."""
+    number = 0
+    try:
+        await send(text_start())
+        note(asked.token, here=1)
+        for number in range(500):
+            await send(part(b"tick\n"))
+            await nap(STEP)
+            if is_open(asked.token):
+                break
+        note(asked.token, done=number)
+    except BaseException as error:
+        note(asked.token, error="OSError" if isinstance(error, OSError) else kind(error))
+        raise
+
+
 async def a_deaf(asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
     """Receive nothing until the gate is open; note whether that is left in peace."""
     note(asked.token, here=1)
@@ -946,7 +963,7 @@ ASGI_VIEWS: dict[str, Callable[..., Awaitable[None]]] = {
     "/a/wrong": a_wrong, "/a/shape": a_shape, "/a/coding": a_coding, "/a/state": a_state,
     "/a/life": a_life, "/a/trailers": a_trailers,
     "/a/context": a_context, "/a/hint": a_hint, "/a/path": a_path,
-    "/a/deaf": a_deaf,
+    "/a/deaf": a_deaf, "/a/ticks": a_ticks,
 }  # fmt: skip
 
 
