@@ -18,12 +18,13 @@ import psutil  # type: ignore[import-untyped]  # published without types
 from workbench.contracts import Broken
 from workbench.contracts.wire import Wire
 from workbench.gauntlet.asking import request
-from workbench.gauntlet.http2 import code_name, connected
+from workbench.gauntlet.http2 import code_name
 from workbench.gauntlet.websocket import CLOSE, HELLO, closing, opened
 from workbench.tcp import push
 
 from . import probes_wsgi
 from .features import Finding, feature
+from .over_http2 import dial, http2
 from .starting import Run, below
 
 asgi = partial(feature, interface="asgi")
@@ -79,11 +80,10 @@ def backpressure_out(run: Run) -> Finding:
     return outward(run, lambda path: run.connect().send(request(path)))
 
 
-@asgi("backpressure out, HTTP/2", source="RFC 9113 §5.2", way="h2c", lacks="no HTTP/2",
-      measured=True)  # fmt: skip
+@http2("backpressure out, HTTP/2", source="RFC 9113 §5.2", measured=True)
 def backpressure_out_2(run: Run) -> Finding:
     """How much does a client cost that opens no window for an endless answer over HTTP/2?"""
-    return outward(run, connected(run, greedy=False).ask)
+    return outward(run, dial(run, greedy=False).ask)
 
 
 @asgi("backpressure in", source="ASGI HTTP 2.5, Request", measured=True)
@@ -208,12 +208,12 @@ def _answer(wire: Wire) -> str:
         return "cut" if wire.ended else "nothing"
 
 
-@asgi("stop over HTTP/2", source="RFC 9113 §6.8", way="h2c", lacks="no HTTP/2")
+@http2("stop over HTTP/2", source="RFC 9113 §6.8")
 def stop_over_http2(run: Run) -> Finding:
     """At SIGTERM: is a request in flight over HTTP/2 answered, and the client told by GOAWAY?"""
     with run.other(run.way) as own:
         own.patience, token = LONGEST, own.token()
-        talk = connected(own)
+        talk = dial(own)
         reply = talk.replies[talk.ask(f"/wait?token={token}")]
         _begun(own, token)
         began = time.monotonic()

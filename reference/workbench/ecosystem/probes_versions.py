@@ -11,8 +11,6 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from workbench.certificates import certificate
@@ -35,12 +33,12 @@ from workbench.gauntlet.http2 import (
 from workbench.gauntlet.websocket import HELLO
 
 from .features import Finding, feature
+from .over_http2 import best, cannot, dial, http2
 from .probes_asgi_ends import still
 from .secure import Secure
 from .starting import Run
 
 asgi = partial(feature, interface="asgi")
-h2 = partial(asgi, way="h2c", lacks="no HTTP/2")
 STREAMS, EXTENDED_CONNECT = 3, 8  # settings (RFC 9113 §6.5.2, RFC 8441 §3)
 AT_ONCE = 20  # streams that are asked for together
 RESETS = 2000  # streams that a flood opens and resets
@@ -49,17 +47,6 @@ ECHO = b"\x81\x05Hello"
 QUIC = 1.0  # seconds that a server of QUIC has to show itself
 UNKNOWN = (bytes.fromhex("c0 1a2a3a4a 08") + b"probing." + b"\x08" + b"ourself.").ljust(1200, b"\0")
 """A packet of QUIC, of a version that nobody speaks, 1,200 bytes long (RFC 9000 §6, §14.1)."""
-
-
-@contextmanager
-def best(run: Run, *ways: str) -> Iterator[Run]:
-    """Give a server that runs the first of these ways that it has, or as it runs now."""
-    way = next((each for each in ways if each in run.server.ways), run.way)
-    if run.server.ways.get(way) == run.server.ways.get(run.way):
-        yield run
-    else:
-        with run.other(way) as other:
-            yield other
 
 
 # ---------------------------------------------------------------- which are spoken
@@ -99,11 +86,12 @@ def _options(run: Run) -> str:
     return "as it is started plainly" if now == plain else "by options of its own"
 
 
-@h2("HTTP/1.1 on the same port", source="RFC 9113 §3.3")
+@http2("HTTP/1.1 on the same port", source="RFC 9113 §3.3")
 def http1_beside(run: Run) -> Finding:
-    """Does the port that speaks HTTP/2 without TLS speak HTTP/1.1 too?"""
-    two = connected(run).get("/ok").status
-    wire = run.connect().send(request("/ok"))
+    """Does the port that speaks HTTP/2 speak HTTP/1.1 too?"""
+    two = dial(run).get("/ok").status
+    over = Secure(run, ("http/1.1",)) if run.way == "tls" else run
+    wire = over.connect().send(request("/ok"))
     try:
         answer = wire.response(whole=False)
     except Broken as broken:
@@ -120,9 +108,9 @@ def versions_told(run: Run) -> Finding:
     for version in ("1.0", "1.1"):
         told = run.facts(version=version)["scope"]["http_version"]
         found.append((version, told))
-    if "h2c" in run.server.ways:
-        with best(run, "h2c") as it:
-            found.append(("2", connected(it).told("/facts")["scope"]["http_version"]))
+    with best(run, "h2c", "tls") as it:
+        if not cannot(it):
+            found.append(("2", dial(it).told("/facts")["scope"]["http_version"]))
     seen = ", ".join(f"HTTP/{version}: {told!r}" for version, told in found)
     right = all(version == told for version, told in found)
     return Finding(", ".join(str(told) for _, told in found), seen, right)
@@ -176,10 +164,10 @@ def quic_versions(address: tuple[str, int]) -> str:
 # ---------------------------------------------------------------- what it can do over HTTP/2
 
 
-@h2("WebSocket over HTTP/2", source="RFC 8441")
+@http2("WebSocket over HTTP/2", source="RFC 8441")
 def websocket_over_http2(run: Run) -> Finding:
     """Can a stream of HTTP/2 become a WebSocket, and does it echo?"""
-    talk = connected(run)
+    talk = dial(run)
     talk.settled()
     offered = talk.settings.get(EXTENDED_CONNECT, 0)
     fields = [*head("/echo", method=b"CONNECT"), (b":protocol", b"websocket"),
@@ -200,11 +188,11 @@ def websocket_over_http2(run: Run) -> Finding:
     return Finding("offered, no echo" if offered else "no", seen, False)
 
 
-@h2("trailers over HTTP/2", source="ASGI HTTP 2.5, HTTP Trailers; RFC 9113 §8.1")
+@http2("trailers over HTTP/2", source="ASGI HTTP 2.5, HTTP Trailers; RFC 9113 §8.1")
 def trailers_over_http2(run: Run) -> Finding:
     """Do an application's trailers come behind the content: to all, or to whom asks by TE?"""
     offered = "http.response.trailers" in (
-        connected(run).told("/facts")["scope"].get("extensions") or {}
+        dial(run).told("/facts")["scope"].get("extensions") or {}
     )
     to_all, seen_all = _trailers(run)
     asked, seen_asked = _trailers(run, (b"te", b"trailers"))
@@ -217,7 +205,7 @@ def trailers_over_http2(run: Run) -> Finding:
 
 def _trailers(run: Run, *fields: tuple[bytes, bytes]) -> tuple[bool, str]:
     """Ask for a response with a trailer; return whether it came, and what did."""
-    talk, token = connected(run), run.token()
+    talk, token = dial(run), run.token()
     reply = talk.replies[talk.ask(head(f"/a/trailers?token={token}", *fields))]
     try:
         talk.until(lambda: reply.over, "the end of the response")
@@ -228,10 +216,10 @@ def _trailers(run: Run, *fields: tuple[bytes, bytes]) -> tuple[bool, str]:
     return bool(came), f"{came}{f', send raised {raised}' if raised else ''}"
 
 
-@h2("streams at once", source="RFC 9113 §5.1.2")
+@http2("streams at once", source="RFC 9113 §5.1.2")
 def streams_at_once(run: Run) -> Finding:
     """Do twenty requests on one connection run at the same time?"""
-    talk, token = connected(run), run.token()
+    talk, token = dial(run), run.token()
     talk.settled()
     most = talk.settings.get(STREAMS)
     streams = [talk.ask(f"/together?n={AT_ONCE}&token={token}") for _ in range(AT_ONCE)]
@@ -245,13 +233,13 @@ def streams_at_once(run: Run) -> Finding:
     return Finding(said, seen, together == AT_ONCE)
 
 
-@h2("rapid reset", source="CVE-2023-44487; RFC 9113 §10.5")
+@http2("rapid reset", source="CVE-2023-44487; RFC 9113 §10.5")
 def rapid_reset(run: Run) -> Finding:
     """What happens to a client that opens two thousand streams and resets each at once?"""
-    talk, token = connected(run), run.token()
+    talk, token = dial(run), run.token()
     sent = _flood(talk, token)
     begun = sum("here" in each for each in still(run, token, 2.0))
-    beside = connected(run).get("/ok").status
+    beside = dial(run).get("/ok").status
     word = code_name(talk.goaway[0]) if talk.goaway else "no GOAWAY"
     ended = talk.ended or talk.goaway is not None
     seen = f"{sent} sent, {word if ended else 'it goes on'}; {begun} applications begun; "
