@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -231,15 +234,20 @@ def test_a_probe_that_hangs_is_cut_and_the_place_is_told(small):
     assert time.monotonic() - begin < DEADLINE
 
 
-def test_a_probe_that_waits_in_the_kernel_is_cut_too(small):
+def test_a_probe_that_waits_in_the_kernel_is_cut_too(small, monkeypatch):
+    monkeypatch.setattr(probing, "UNWIND", 60.0)
+
     def reads(run):
-        wire = run.connect()
+        wire = run.connect(SimpleNamespace(address=listener.getsockname()))
         wire.socket.settimeout(None)
         wire.socket.recv(1)
 
-    table = table_of([small()], [reads, answer])
+    begin = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # ours: no end of a server helps
+        table = table_of([small()], [reads, answer])
     assert "cut after 2 s" in table["reads", "small"].problem
     assert "cannot be ended" not in table["reads", "small"].problem
+    assert time.monotonic() - begin < DEADLINE
     assert table["answer", "small"].said == "yes"
 
 
@@ -360,7 +368,8 @@ def test_rows_that_measure_come_last_and_on_few_lanes(small, monkeypatch):
     table = table_of(servers, [busy(True), busy(False)], Bounds(lanes=3))
     assert table.failed == []
     assert order == [False] * 3 + [True] * 3
-    assert most == {False: 3, True: 2}
+    assert most[False] == 3
+    assert most[True] <= 2
 
 
 def test_lanes_share_one_server_that_has_much_to_do_and_never_more_than_it_bears(small):
@@ -546,6 +555,22 @@ def test_the_pairs_stand_in_a_table_by_interface():
     assert "2 of 3 pairs" in more["image/png"]["alt"]
 
 
+def test_the_facts_are_a_table_of_their_own(capsys, tmp_path):
+    file = tmp_path / "facts.json"
+    arguments = ["--part", "facts", "--servers", "gunicorn", "gunicorn-gthread", "ours-one"]
+    assert main([*arguments, "--json", str(file), "--markdown", str(tmp_path / "facts.md")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Plain facts, not probed")
+    version = importlib.metadata.version("gunicorn")
+    assert printed.count(f"Gunicorn  {version}; MIT;") == 1
+    data = json.loads(file.read_text("utf-8"))
+    assert list(data["facts"]) == ["gunicorn"]
+    assert data["facts"]["gunicorn"]["licence"] == "MIT"
+    assert data["date"].endswith("UTC")
+    page = (tmp_path / "facts.md").read_text("utf-8")
+    assert f"| [Gunicorn](https://gunicorn.org) | {version} | MIT |" in page
+
+
 # ---------------------------------------------------------------- the command
 
 
@@ -640,6 +665,7 @@ def test_ctrl_c_ends_it_in_a_word_and_leaves_no_process(number):
         try:
             servers = wait_for_servers(child)
             child.send_signal(number)
+            said = [child.stderr.readline(), child.stderr.readline()]
             child.send_signal(number)  # a second one does not disturb the end of the servers
             out, err = child.communicate(timeout=DEADLINE)
         finally:
@@ -647,8 +673,8 @@ def test_ctrl_c_ends_it_in_a_word_and_leaves_no_process(number):
                 child.kill()
     assert child.returncode == 130
     assert out == b""
-    assert err.decode().split("\n")[-2:] == ["matrix: stopped", ""]
-    assert b"Traceback" not in err
+    assert said == [b"\n", b"matrix: ending the servers ...\n"]
+    assert err == b"\nmatrix: stopped\n"
     for each in servers:
         assert not each.is_running() or each.status() == psutil.STATUS_ZOMBIE
 

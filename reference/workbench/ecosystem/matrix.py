@@ -25,14 +25,16 @@ from types import FrameType
 from typing import Any
 
 from . import remains
+from .fact_table import FactTable, fact_table
 from .features import Cell, Feature, features_of
 from .pair_table import PairTable, pair_table
 from .probing import MISSING, USUAL, Bounds
+from .rendering import PYTHON, SYSTEM, stamp, today
 from .servers import SERVERS, RealServer, servers_of
 from .table import FORMAT, SCHEMA, FeatureTable, feature_tables
 
 INTERFACES = ("wsgi", "asgi")
-PARTS = ("tables", "pairs")
+PARTS = ("tables", "pairs", "facts")
 STOPPED = 130  # as a shell tells a program that ended by Ctrl-C
 Wanted = dict[str, tuple[Sequence[RealServer], Sequence[Feature]]]
 
@@ -74,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     add("--interface", choices=INTERFACES, help="one of the two tables")
     add("--servers", nargs="+", metavar="NAME", default=[], help="these servers alone")
     add("--features", nargs="+", metavar="NAME", default=[], help="these rows alone, and no pairs")
-    add("--part", choices=PARTS, help="the tables of features alone, or the pairs with frameworks")
+    add("--part", choices=PARTS, help="features alone, pairs with frameworks, or plain facts")
     add("--why", action="store_true", help="show the question and the evidence behind every cell")
     add("--json", metavar="FILE", type=Path, help="write everything there")
     add("--markdown", metavar="FILE", type=Path, help="write the tables there")
@@ -159,17 +161,20 @@ def told(error: Exception) -> str:
 
 
 class Matrix:
-    """Both tables, and the pairs of servers and frameworks."""
+    """Both tables, the pairs of servers and frameworks, and apart from them what is known."""
 
-    def __init__(self, tables: list[FeatureTable], pairs: PairTable | None, seconds: float) -> None:
+    def __init__(
+        self, tables: list[FeatureTable], pairs: PairTable | None, facts: FactTable | None
+    ) -> None:
         self.tables = tables
         self.pairs = pairs
-        self.seconds = seconds
+        self.facts = facts
+        self.seconds = 0.0
 
     @property
-    def parts(self) -> list[FeatureTable | PairTable]:
-        """All tables, the pairs last."""
-        return [*self.tables, *([self.pairs] if self.pairs is not None else [])]
+    def parts(self) -> list[FeatureTable | PairTable | FactTable]:
+        """All tables, what was probed first."""
+        return [*self.tables, *[each for each in (self.pairs, self.facts) if each is not None]]
 
     @property
     def failed(self) -> int:
@@ -185,18 +190,18 @@ class Matrix:
     def markdown(self) -> str:
         """Return all tables as a page of Markdown."""
         head = "# The ecosystem, probed\n\nWritten by `python3 learn.py matrix`, of the versions "
-        head += "that were installed, over the wire.\n\n"
+        head += f"that were installed, over the wire: {stamp()}.\n\n"
         return head + "\n".join(part.markdown() for part in self.parts)
 
     def json(self) -> dict[str, Any]:
         """Return everything as plain data."""
-        first: Any = self.parts[0]
         return {
-            "format": FORMAT, "schema": SCHEMA, "date": first.date, "python": first.python,
-            "system": first.system, "seconds": round(self.seconds, 1),
+            "format": FORMAT, "schema": SCHEMA, "date": today(), "python": PYTHON,
+            "system": SYSTEM, "seconds": round(self.seconds, 1),
             "versions": {each.name: each.version for each in SERVERS.values()},
             "tables": [table.json() for table in self.tables],
             "pairs": self.pairs.json() if self.pairs is not None else None,
+            "facts": self.facts.json() if self.facts is not None else None,
         }  # fmt: skip
 
 
@@ -205,14 +210,16 @@ def make(wanted: Wanted, options: argparse.Namespace) -> Matrix:
     begin = time.monotonic()
     bounds = Bounds(max(1, options.lanes), USUAL.probe, options.seconds)
     heard = Progress(options.quiet)
-    tables, pairs = [], None
-    if options.part != "pairs":
-        tables = feature_tables(wanted, bounds, heard)
-    if options.part == "pairs" or (options.part is None and not options.features):
-        names = [each.name for columns, _ in wanted.values() for each in columns]
-        pairs = pair_table(names, heard.pair)
+    names = [each.name for columns, _ in wanted.values() for each in columns]
+    parts = (options.part,) if options.part else PARTS[:1] if options.features else PARTS
+    found = Matrix(
+        feature_tables(wanted, bounds, heard) if "tables" in parts else [],
+        pair_table(names, heard.pair) if "pairs" in parts else None,
+        fact_table(names if options.servers else ()) if "facts" in parts else None,
+    )
     heard.end()
-    return Matrix(tables, pairs, time.monotonic() - begin)
+    found.seconds = time.monotonic() - begin
+    return found
 
 
 class Progress:

@@ -8,9 +8,7 @@ What is said to a pair stands in ``pairs`` and ``conversation``; here it is only
 
 from __future__ import annotations
 
-import datetime
 import importlib.metadata
-import platform
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -75,7 +73,7 @@ class PairTable:
     @property
     def stamp(self) -> str:
         """When and on what it was asked."""
-        return f"{self.date}, Python {self.python}, {self.system}"
+        return rendering.stamp(self.date, self.python, self.system)
 
     def _parts(self) -> list[rendering.Parts]:
         """Return a part for each interface, with the frameworks that speak it."""
@@ -153,9 +151,7 @@ def pair_table(
             heard(f"{conversation.pair.title}: {conversation.said}", len(found), len(wanted))
     never = [each for each in thinkable()
              if each.why_not and (not names or each.server.name in names)]  # fmt: skip
-    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    system = f"{platform.system()} {platform.machine()}"
-    return PairTable(found, never, date, platform.python_version(), system)
+    return PairTable(found, never, rendering.today(), rendering.PYTHON, rendering.SYSTEM)
 
 
 def version_of(package: str) -> str:

@@ -5,9 +5,11 @@ What comes in is plain: heads, and rows of (sign, word).  What a server is, is n
 
 from __future__ import annotations
 
+import datetime
 import html as escaping
 import io
 import math
+import platform
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from typing import Any
 
 from workbench.picture import GREEN, GREY, ORANGE, RED, Picture, sheet
 
+PYTHON = platform.python_version()
+SYSTEM = f"{platform.system()} {platform.machine()}"
 LEGEND = "+ it is there   - it is not   ! could not be found out   without a sign: what it is"
 GAP = "  "
 WIDTH = 100  # characters of a line in a notebook
@@ -37,6 +41,16 @@ class Parts:
     rows: list[tuple[str, Cells]]
     legend: str = LEGEND
     corner: str = "feature"
+
+
+def today() -> str:
+    """Return the date and the minute, as they stand on a table."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def stamp(date: str = "", python: str = PYTHON, system: str = SYSTEM) -> str:
+    """Return when, and on what, something was found out; by default here and now."""
+    return f"{date or today()}, Python {python}, {system}"
 
 
 def signed(sign: str, said: str) -> str:
@@ -88,6 +102,13 @@ def wrapped(lines: Sequence[str], width: int) -> list[str]:
     """Break lines that are too long, with the rest of each set in."""
     return [part for line in lines
             for part in textwrap.wrap(line, width, subsequent_indent="    ")]  # fmt: skip
+
+
+def beside(first: str, words: str, width: int) -> list[str]:
+    """Return words beside a first column, in as many lines as they need."""
+    lines = textwrap.wrap(words, max(20, width - len(first) - len(GAP))) or [""]
+    heads = [first, *[" " * len(first)] * (len(lines) - 1)]
+    return [f"{head}{GAP}{line}".rstrip() for head, line in zip(heads, lines, strict=True)]
 
 
 # --- a picture --------------------------------------------------------------------------------

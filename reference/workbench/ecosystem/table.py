@@ -11,8 +11,6 @@ question there is no mark.  A sign and a word say everything, colours say it onc
 
 from __future__ import annotations
 
-import datetime
-import platform
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -98,7 +96,7 @@ class FeatureTable:
     @property
     def stamp(self) -> str:
         """When and on what it was probed."""
-        return f"{self.date}, Python {self.python}, {self.system}"
+        return rendering.stamp(self.date, self.python, self.system)
 
     @property
     def versions(self) -> str:
@@ -367,8 +365,7 @@ def feature_tables(
     servers = [each for columns, _ in wanted.values() for each in columns]
     features = list(dict.fromkeys(row for _, rows in wanted.values() for row in rows))
     found = probing(servers, features, bounds, heard)
-    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    system = f"{platform.system()} {platform.machine()}"
+    date = rendering.today()
     tables = []
     for interface, (columns, rows) in wanted.items():
         names = {each.name for each in columns}
@@ -376,7 +373,8 @@ def feature_tables(
         notes = [f"{name}: {text}" for name, text in found.notes if name in names]
         tables.append(FeatureTable(
             interface, [Column.of(each) for each in columns], [Row.of(each) for each in rows],
-            cells, notes, found.seconds, found.took, date, platform.python_version(), system,
+            cells, notes, found.seconds, found.took,
+            date, rendering.PYTHON, rendering.SYSTEM,
         ))  # fmt: skip
     return tables
 
