@@ -1,0 +1,7 @@
+# trips: one asks again
+from __future__ import annotations
+
+
+def options() -> list[str]:
+    """Return Gunicorn's options for this load."""
+    return ["-k", "gthread", "--workers", "2", "--threads", "32", "--keep-alive", "0"]
