@@ -1,0 +1,8 @@
+"""The exercises of chapter 14: ASGI in the wild."""
+
+from __future__ import annotations
+
+from workbench.exercises.anonymous_servers import WHICH_SERVER
+from workbench.exercises.moving_over import WSGI_TO_ASGI_STEPS
+
+EXERCISES = (WHICH_SERVER, WSGI_TO_ASGI_STEPS)
