@@ -328,6 +328,9 @@ PYTEST = ["pytest", "-n"]
 NBVAL = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=60"]
 NBVAL += ["--nbval-sanitize-with=tests/nbval_sanitize.cfg", "--dist=loadfile", "notebooks"]
 
+MARK = "FROM_SOCKETS_TO_ASGI_RUN"  # the variable by which a run of the checks knows its processes
+PATIENCE = 5.0  # seconds that what a check has started has to end behind it
+
 # name: what runs, and a pattern of files without which there is nothing to check
 STEPS = {
     "ruff": (["ruff", "check"], "*.py"),
@@ -363,15 +366,52 @@ def test(names):
         verdict = "FAILED" if code else "ok"
         print("== {0}: {1}, {2:.1f} s".format(name, verdict, time.monotonic() - begin))
         print(flush=True)
+    left = left_behind(PATIENCE)
+    for line in left:
+        print("== still running when all is over: " + line)
+    if left:
+        failed.append("leftovers")
+    elif os.path.isdir("/proc/self"):
+        print("== nothing left: no process of this run, and so no socket of one")
     print(summary(failed, counts, time.monotonic() - start))
     return 1 if failed else 0
+
+
+def left_behind(seconds):
+    """Return the command lines of processes of this run that do not end within some seconds.
+
+    Wherever they went: a child that has left its group or lost its parent still has the
+    environment that it was started with. Only where there is a /proc; elsewhere nothing is found.
+    """
+    mark = "{0}={1}".format(MARK, os.getpid())
+    end = time.monotonic() + seconds
+    while True:
+        found = []
+        for path in glob.glob("/proc/[0-9]*/environ"):
+            pid = path.split("/")[2]
+            if mark in read_process(pid, "environ") and pid != str(os.getpid()):
+                found.append(" ".join(read_process(pid, "cmdline")).strip()[:200])
+        found = [line for line in found if line]  # who has none has ended: nobody asked how, yet
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
+
+
+def read_process(pid, name):
+    """Return the parts of a file of /proc; none for a process that is gone, or somebody else's."""
+    try:
+        return read("/proc/{0}/{1}".format(pid, name)).split("\0")
+    except OSError:
+        return []
 
 
 def run_check(command):
     """Run a check, pass its output on, and return its exit code and what pytest counted."""
     counts = {}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as child:
+    marked = dict(os.environ)
+    marked[MARK] = str(os.getpid())  # every process of the check inherits it
+    with subprocess.Popen(command, cwd=ROOT, env=marked, **pipes) as child:
         try:
             for line in child.stdout:
                 sys.stdout.buffer.write(line)

@@ -10,6 +10,7 @@ import ast
 import errno
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -363,6 +364,24 @@ def test_named_steps_run_alone(monkeypatch, capfd):
     out = capfd.readouterr().out
     assert "tests ran" in out
     assert "lint ran" not in out
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="sees processes by /proc")
+def test_who_is_left_behind_by_a_check_is_told_and_fails(monkeypatch, capfd):
+    starts = """
+import subprocess
+away = {"start_new_session": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+print(subprocess.Popen(["sleep", "30"], **away).pid)
+"""
+    fake_steps(monkeypatch, tests=starts)
+    monkeypatch.setattr(learn, "PATIENCE", 0.2)
+    try:
+        assert learn.main(["test"]) == 1
+    finally:
+        out = capfd.readouterr().out
+        os.kill(int(re.search(r"^(\d+)$", out, re.MULTILINE)[1]), signal.SIGKILL)
+    assert "== still running when all is over: sleep 30\n" in out
+    assert "=== FAILED: leftovers; " in out
 
 
 def test_the_live_line_counts_packages():

@@ -178,7 +178,7 @@ def lost_ping(patch: Patch) -> None:
     """Look for nothing but fragments while a message is under way."""
     complete = websocket_receiving.Receiver._complete
 
-    def fragments_only(self: Any, header: Any, piece: bytes) -> Any:
+    def fragments_only(self: Any, header: Any, piece: bytearray) -> Any:
         if self._begun is not None and header.part is websocket_states.Part.CONTROL:
             return None
         return complete(self, header, piece)
@@ -198,7 +198,7 @@ def a_ping_changes_the_coding(patch: Patch) -> None:
     """Forget with any last frame, be it a ping's, that the message is compressed."""
     complete = websocket_receiving.Receiver._complete
 
-    def forgets(self: Any, header: Any, piece: bytes) -> Any:
+    def forgets(self: Any, header: Any, piece: bytearray) -> Any:
         if self._begun is not None and header.part is websocket_states.Part.CONTROL:
             self._begun.inflater = None
         return complete(self, header, piece)
