@@ -97,7 +97,7 @@ class Touched(list[str]):
         self._touch()
         return super().__iter__()
 
-    def __iadd__(self, posts: Any) -> Any:
+    def __iadd__(self, posts: Any) -> Any:  # type: ignore[misc]  # as list has it, and no __add__
         self._touch()
         return super().__iadd__(posts)
 
@@ -110,7 +110,7 @@ class Watching:
         self.threads: set[int] = set()
         self.received = 0
         self.news = threading.Condition()
-        self.ended = Moment("the application to end after its client has left", PATIENCE)
+        self.ended = Moment("the application to end, now that its client has left,", PATIENCE)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI application."""
@@ -268,7 +268,13 @@ class Life:
         await within(1.0, both, f"lifespan.{what}.complete")
         if not news.done():
             news.cancel()
-            self._task.result()
+            try:
+                self._task.result()
+            except NotImplementedError:
+                raise Broken(
+                    "the application takes no part in the lifespan: it raises NotImplementedError "
+                    "for that scope"
+                ) from None
             raise Broken(f"the application returned, and never sent lifespan.{what}.complete")
         same(self.sent[-1], f"lifespan.{what}.complete", f"the answer to lifespan.{what}")
 
@@ -474,9 +480,9 @@ WSGI_TO_ASGI_STEPS = Exercise(
         cost before; what waits in the loop costs next to nothing.
 
         Uvicorn has such an adapter on board (--interface wsgi), and calls it deprecated: its
-        warning points to a2wsgi. Hypercorn runs WSGI as hypercorn wsgi:module:app. Both run it in a pool of
-        threads, so fifty who wait need fifty threads there. Not every server gives you the state:
-        Uvicorn, Hypercorn, Granian and ours do, by the table of this chapter.
+        warning points to a2wsgi. Hypercorn serves WSGI as hypercorn wsgi:module:app. Both run it
+        in a pool of threads, so fifty who wait need fifty threads there. Daphne has no lifespan:
+        the state is not to be had everywhere, as the table of this chapter shows.
         """,
     seconds=6.0,
 )

@@ -1,0 +1,26 @@
+"""★★ choose-for-a-load: from needs, by what was probed, to a server and the way to start it.
+
+``cells`` are those of a feature table, in its order: ``server``, ``feature``, ``said`` (for people)
+and ``good``: True, False, or None where nobody can tell. ``needs`` are features, each with the ways
+of starting that offer it. ``ways`` are those that a server has, the plainest first; ``costs`` are
+µs of CPU for a request, where they were measured.
+
+Write ``choose``: return pairs (server, way), the best first. A choice meets all needs in one way of
+starting, the first that will do. The cheapest comes first. Who costs at most a tenth more than the
+cheapest that is left is level with it: the table's order decides. Who was not measured comes last.
+
+The check then starts your first choice, your way.
+"""
+
+from workbench.ecosystem.features import Cell
+
+
+def choose(
+    cells: list[Cell],
+    needs: dict[str, tuple[str, ...]],
+    ways: dict[str, tuple[str, ...]],
+    costs: dict[str, float],
+) -> list[tuple[str, str]]:
+    """Return who meets all needs, and how to start it, the best first."""
+    # YOUR CODE HERE
+    raise NotImplementedError("your turn")

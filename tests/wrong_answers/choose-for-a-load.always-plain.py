@@ -1,0 +1,17 @@
+# trips: proved over the wire
+def choose(cells, needs, ways, costs):
+    found = {(cell.server, cell.feature) for cell in cells if cell.good is True}
+    chosen = {}
+    for server in dict.fromkeys(cell.server for cell in cells):
+        way = ways[server][0]
+        if all((server, feature) in found for feature in needs):
+            chosen[server] = way
+    left = [server for server in chosen if server in costs]
+    ranked = []
+    while left:
+        cheapest = min(costs[server] for server in left)
+        level = [server for server in left if costs[server] <= 1.1 * cheapest]
+        ranked += level
+        left = [server for server in left if server not in level]
+    ranked += [server for server in chosen if server not in costs]
+    return [(server, chosen[server]) for server in ranked]
