@@ -132,28 +132,27 @@ def wsgi_apps() -> dict[str, Asgi]:
 class Dispatcher:
     """One application with all of them behind it.
 
-    They are made at start-up, or with the first request where the server knows no lifespan: the
-    frameworks take a second to import.
+    Each is made with the first request for it: the frameworks take a second to import, and who
+    asks for one path needs one of them.
     """
 
     def __init__(self) -> None:
         self._found: dict[str, Asgi] = {}
 
-    def _make(self) -> None:
-        self._found.update({"/asgi": raw, **wsgi_apps()})
-        for prefix, make in (
-            ("/starlette/", starlette_app),
-            ("/quart/", quart_app),
-            ("/django/", django_app),
-        ):
-            made = make()
-            self._found.update({path: made for path in ROWS if path.startswith(prefix)})
+    def _make(self, wanted: str) -> None:
+        makers = {"starlette": starlette_app, "quart": quart_app, "django": django_app}
+        family = wanted.split("/")[1]
+        if family in makers:
+            made = makers[family]()
+            self._found.update({path: made for path in ROWS if path.startswith(f"/{family}/")})
+        else:
+            self._found.update({"/asgi": raw, **wsgi_apps()})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request by the application of its path."""
-        if not self._found:
-            self._make()
         if scope["type"] == "http":
+            if scope["path"] not in self._found:
+                self._make(scope["path"])
             await self._found[scope["path"]](scope, receive, send)
             return
         if scope["type"] != "lifespan":
