@@ -116,6 +116,8 @@ def live(results: int, lifeline: int, dump: int, seconds: float, work: Work) -> 
         os.register_at_fork(before=partial(_count_fork, forks, grade, os.getpid()))
     try:
         work(grade)
+        for tidy in runner.behind:
+            tidy()
         grade.ends()
     except KeyboardInterrupt:  # nobody at a keyboard reaches this process
         grade.tell(over="your code sent itself SIGINT, which is what Ctrl-C sends")

@@ -24,6 +24,7 @@ from typing import Any
 
 from workbench.ecosystem.servers import RealServer
 from workbench.ecosystem.starting import serving
+from workbench.exercises import runner
 from workbench.exercises.model import Slip
 from workbench.gauntlet.asking import Asking
 from workbench.places import ROOT
@@ -91,11 +92,15 @@ class _Keeper:
 
 _keeper: _Keeper | None = None
 _leaving: list[subprocess.Popen[str]] = []
+_failed: dict[str, str] = {}  # what was said of plans that did not start: they are not tried again
 
 
 def kept(commands: Mapping[str, str]) -> dict[str, Kept]:
     """Return a running server for each name; raise Slip with the last words of one that ends."""
     global _keeper
+    plan = json.dumps(dict(commands))
+    if plan in _failed:
+        raise Slip(_failed[plan])
     same = _keeper is not None and _keeper.commands == dict(commands)
     if _keeper is None or not same or _keeper.owner != os.getpid() or not _keeper.lives():
         let_go()
@@ -104,7 +109,8 @@ def kept(commands: Mapping[str, str]) -> dict[str, Kept]:
     for name, told in _keeper.servers.items():
         if "problem" in told:
             let_go()
-            raise Slip(f"{name} does not start: {told['problem']}")
+            _failed[plan] = f"{name} does not start: {told['problem']}"
+            raise Slip(_failed[plan])
         found[name] = Kept(name, **told)
     return found
 
@@ -118,13 +124,16 @@ def let_go() -> None:
     _leaving[:] = [each for each in _leaving if each.poll() is None]
 
 
-@atexit.register
-def _see_them_go() -> None:
-    """Wait until what was kept is gone."""
+def see_them_go() -> None:
+    """Wait until what was kept is gone, with the files that it had."""
     let_go()
     for each in _leaving:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            each.wait(5.0)
+            each.wait(2.5)
+
+
+atexit.register(see_them_go)
+runner.behind.append(see_them_go)
 
 
 # --- The keeper -------------------------------------------------------------------------------

@@ -171,6 +171,7 @@ def _run(run: Callable[[Any], object], subject: Any) -> None:
 # --- One call ---------------------------------------------------------------------------------
 
 is_apart = False  # this process was started for a check, and ends with it
+behind: list[Callable[[], object]] = []  # what such a process does behind the last point
 
 
 class _Call:

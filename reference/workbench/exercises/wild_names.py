@@ -144,8 +144,9 @@ WHO_ANSWERS = Exercise(
         Point(
             "waitress and ours",
             these("waitress", "ours"),
-            "asking only what both do alike. Both keep the connection and answer two requests on "
-            "it; what does the table say of a method whose answer has no content?",
+            "asking only what both do alike, or waiting for the end of a connection that both "
+            "keep: it comes if the last request says Connection: close. What does the table say "
+            "of a method whose answer has no content?",
             "RFC 9110 §9.3.2",
         ),
         Point(
@@ -180,15 +181,15 @@ WHO_ANSWERS = Exercise(
         """,
     ),
     afterwards="""
-        Two connections were enough, so a Server field that is left out hides nothing: an attacker
-        asks as you did. RFC 9110 §10.2.4 calls it a list of products, and leaves it to who
-        configures the server what stands there.
+        Two connections were enough, so a Server field that is left out hides nothing: whoever wants
+        to know asks as you did. RFC 9110 §10.2.4 lets a server leave it out, and warns of details.
 
         Each of these tells has a reason. Gunicorn's sync worker serves one client at a time, so it
-        sends Connection: close and keeps nobody (gunicorn/workers/sync.py). uWSGI's http-socket is
-        meant for a proxy in front and leaves out the word, so a client that reuses the connection
-        loses a request. wsgiref keeps to HTTP/1.0. waitress and uWSGI send what the application
-        returns, also to HEAD: PEP 3333 lets a server drop that, and Gunicorn and ours do.
+        keeps nobody, and says Connection: close. uWSGI's http-socket is meant to stand behind a
+        proxy; it closes without the word, so a client that asks again loses a request. wsgiref
+        keeps to HTTP/1.0. To HEAD, waitress, uWSGI and wsgiref send whatever the application
+        returns, and leave it to the application to return nothing; Gunicorn and ours drop it, for
+        RFC 9110 §9.3.2 forbids it to the server.
         """,
     seconds=12.0,
     measures=True,

@@ -14,6 +14,7 @@ import psutil  # type: ignore[import-untyped]  # published without types
 from workbench.contracts import Broken
 from workbench.contracts.wire import request
 from workbench.ecosystem.looking import crowd, heard, noted, tried
+from workbench.exercises.in_time import in_time
 from workbench.exercises.keeping import Kept, kept, let_go
 from workbench.exercises.model import Exercise, Point, Slip
 from workbench.load import load
@@ -27,6 +28,7 @@ WORKERS = 2
 CONNECTIONS = 64  # that the database allows
 STALLED = 6
 FROZEN = 6.0  # seconds for a frozen worker to be replaced
+CALL = 2.0  # seconds for the learner's function
 STEP = 0.02
 
 GUNICORN = "{python} -m gunicorn {app} -b 127.0.0.1:{port} --log-level warning"
@@ -39,17 +41,19 @@ FREE = (
 
 def gunicorn(options: Any) -> Kept:
     """Run Gunicorn with a learner's options; raise Slip for what is no list of such options."""
-    given = options()
+    given = in_time(options, CALL, "options()")
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise Slip(f"options() returns a list of strings; yours returned {given!r:.120}")
     for each in given:
+        if each.startswith("-") and " " in each:
+            raise Slip(f"{each!r} is two words on a command line: {', '.join(each.split())}")
         name = each.partition("=")[0]
         if each.startswith("-") and name not in FREE and name[:2] not in ("-k", "-w", "-t"):
             raise Slip(f"{each} is not free to choose: there are {', '.join(FREE)}")
-        if each.startswith(("-k ", "-w ", "-t ", "--")) and " " in each:
-            raise Slip(f"{each!r} is two words on a command line: {', '.join(each.split())}")
     server = kept({"gunicorn": f"{GUNICORN} {shlex.join(given)}".rstrip()})["gunicorn"]
     wanted = configured(server).workers  # the master accepts before they are there
+    if wanted < 1:
+        raise Slip(f"with {wanted} workers nobody answers")
     until(lambda: len(workers(server)) >= wanted, 3.0)
     server.ask(request("/ok", "Connection: close"))
     return server
