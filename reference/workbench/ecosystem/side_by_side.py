@@ -12,7 +12,7 @@ system and not from the lock.  A server that is not installed has one line that 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -25,9 +25,10 @@ from . import rendering
 from .features import features_of
 from .looking import crowd, heard, threads_of, workers
 from .pairs import Conversation, converse_all, pairs
+from .probing import MISSING
 from .servers import SERVERS
 from .starting import Run, serving
-from .table import Column, FeatureTable, Row, Words, feature_table, mark, short
+from .table import Column, FeatureTable, Row, Words, feature_table, mark
 
 __all__ = [
     "FIVE", "FOUR", "answers", "beside", "differences", "probed", "spoken", "told_and_true", "tree",
@@ -125,15 +126,15 @@ class Spoken(list[Conversation]):
 
     def step(self, name: str) -> Words:
         """Return what was seen in one step of each conversation."""
-        return Words(self.shown(lambda each: each.step(name).seen if each.steps else each.said))
+        return Words(self.shown(lambda each: each.step(name).seen if each.steps else each.problem))
 
     def shown(self, tell: Callable[[Conversation], str]) -> str:
         """Return a line for each server, with a column for each framework."""
         names = list(dict.fromkeys(each.pair.server.name for each in self))
         heads = list(dict.fromkeys(each.pair.framework.title for each in self))
-        rows = [(name, [f"  {tell(each)}" for each in self if each.pair.server.name == name])
-                for name in names]  # fmt: skip
-        return rendering.blocks("server", heads, rows, rendering.WIDTH)
+        rows = {name: [f"  {tell(each)}" for each in self if each.pair.server.name == name]
+                for name in names}  # fmt: skip
+        return grid(heads, rows)
 
 
 def spoken(servers: Sequence[str], frameworks: Sequence[str], at_once: int = 4) -> Spoken:
@@ -150,16 +151,13 @@ class Across(FeatureTable):
     def __repr__(self) -> str:
         return str(self.across())
 
-    def across(self, width: int = rendering.WIDTH) -> Words:
+    def across(self) -> Words:
         """Return a line for each server, in blocks of as many features as fit."""
-        body = [
-            (short(each), [self._shown(each, row) for row in self.features])
-            for each in self.servers
-        ]
-        grid = rendering.blocks("server", [row.name for row in self.features], body, width)
-        reasons = {cell.server: cell.problem for cell in self.failed}
-        lines = [f"{server}: {why}" for server, why in reasons.items()]
-        return Words("\n".join([grid, *([""] if lines else []), *lines]))
+        rows = {each.name: [self._shown(each, row) for row in self.features]
+                for each in self.servers}  # fmt: skip
+        failed = [cell for cell in self.failed if cell.said != MISSING]
+        lines = [f"{cell.server}, {cell.feature}: {cell.problem}" for cell in failed]
+        return Words("\n".join([grid([row.name for row in self.features], rows), *lines]))
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -205,6 +203,33 @@ def differences(table: FeatureTable) -> dict[tuple[str, str], list[str]]:
     }  # fmt: skip
 
 
+def grid(heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """Lay cells out in a line for each server; one that is not installed says how to get it.
+
+    A server that comes from the system has no say in how wide a column is: the lines of the others
+    must be the same where it is there and where it is not.
+    """
+    left = max(map(len, ["server", *rows]))
+    own = [cells for name, cells in rows.items() if not from_system(name)]
+    sizes = [max([len(head) + 2, *[len(cells[at]) for cells in own]])
+             for at, head in enumerate(heads)]  # fmt: skip
+    parts = []
+    for columns in rendering.fitting(sizes, rendering.WIDTH - left):
+        lines = [["server".ljust(left), *[f"  {heads[at]}".ljust(sizes[at]) for at in columns]]]
+        for name, cells in rows.items():
+            missing = SERVERS[name].missing
+            told = [missing] if missing else [cells[at].ljust(sizes[at]) for at in columns]
+            lines.append([name.ljust(left), *told])
+        parts.append("\n".join(rendering.GAP.join(line).rstrip() for line in lines))
+    return "\n\n".join(parts)
+
+
+def from_system(name: str) -> bool:
+    """Tell whether a server comes neither with the course nor with Python: Apache alone."""
+    server = SERVERS[name]
+    return not (server.packages or server.ours or name == "wsgiref")
+
+
 # --- the processes ----------------------------------------------------------------------------
 
 
@@ -233,7 +258,7 @@ def tree(run: Run) -> str:
 
 
 def _role(pid: int, serving: set[int]) -> str:
-    return "runs the application" if pid in serving else "does not"
+    return "runs the application" if pid in serving else "does not run it"
 
 
 def told_and_true(run: Run) -> str:
