@@ -9,8 +9,8 @@ The application knows `/` (at once, reads no body), `/echo` (reads the body firs
 field, and the field lies. Look into the feature table of the chapter for rows in which the five
 differ: three of them are enough.
 
-``heard`` is given. The check asks for each server more than once, in any order; a name may take
-three seconds.
+``heard`` is given. The check asks for each server more than once, in any order, also behind a proxy
+that makes their heads look alike. A name may take three seconds.
 """
 
 import socket

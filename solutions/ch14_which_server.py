@@ -9,8 +9,8 @@ The application knows `/` (at once, reads no body), `/echo` (reads the body firs
 field, and the field lies. Look into the feature table of the chapter for rows in which the five
 differ: three of them are enough.
 
-``heard`` is given. The check asks for each server more than once, in any order; a name may take
-three seconds.
+``heard`` is given. The check asks for each server more than once, in any order, also behind a proxy
+that makes their heads look alike. A name may take three seconds.
 """
 
 import socket
@@ -45,7 +45,8 @@ def name_of(address: Address) -> str:
     # "HTTP/2 without TLS": the answer to the preface is a frame of SETTINGS, or an error.
     speaks_http2 = heard(address, PREFACE + frame(SETTINGS))[3:4] == bytes([SETTINGS])
     # "Expect, unread": the application answers without reading; who says 100 first?
-    unread = request("/", "Expect: 100-continue", "Content-Length: 3", method="POST")
+    fields = "Connection: close", "Expect: 100-continue", "Content-Length: 3"
+    unread = request("/", *fields, method="POST")
     says_100 = heard(address, unread).startswith(b"HTTP/1.1 100")
     if not speaks_http2:
         return "daphne" if says_100 else "uvicorn"

@@ -12,6 +12,7 @@
 ``without``               our server with one feature switched off, so that its probe must turn
 ``cost``                  CPU time per request, as a multiple of the ``yardstick``'s
 ``adapters``              WSGI in ASGI, sync code in async frameworks, and what the hop costs
+``anonymous``             an application that lies about its server, for an exercise
 ``probing``               every probe of every server, several at a time, whatever they do
 ``table``                 all of it as text, picture, HTML, Markdown, JSON; ``pair_table`` and
                           ``fact_table`` are the pairs and the facts so

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import random
+import re
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from workbench.contracts import Broken
 from workbench.exercises import stuck
 from workbench.exercises.keeping import kept
 from workbench.exercises.model import Exercise, Hangs, Point, Slip
+from workbench.exercises.wild_names import Masked
 
 APP = "workbench.ecosystem.anonymous"
 CLAIMS = {
@@ -31,6 +38,7 @@ COMMANDS = {
     "ours": "handmade serve {app} --port {port} --log-level warning",
 }
 PATIENCE = 4.0  # seconds for one name, on a busy machine
+NOBODY_THERE = 0.3  # seconds for a connection that is refused at once
 NAMES = ", ".join(COMMANDS)
 
 
@@ -43,29 +51,55 @@ def five() -> dict[str, tuple[str, int]]:
     return {name: server.address for name, server in kept(lines).items()}
 
 
-def told(name_of: Any, address: tuple[str, int], name: str) -> str:
-    """Return what a learner's function says; raise Hangs when it says nothing in time."""
-    given: list[Any] = []
-    errors: list[BaseException] = []
+class Stuck(Hangs, Slip):
+    """A hang, which no trap of a point is about."""
 
-    def work() -> None:
+
+class Call:
+    """A call of a learner's function, in a thread of its own: what it gave or raised so far."""
+
+    def __init__(self, name_of: Any, address: tuple[str, int], seconds: float) -> None:
+        self.given: Any = None
+        self.error: BaseException | None = None
+        self.where = ""
+        """How it goes on after so many seconds, and where; "" for a call that came to its end."""
+        self._work = partial(name_of, address)
+        thread = threading.Thread(target=self._run, name="name_of", daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if thread.is_alive():
+            place, waits = stuck.where(thread)
+            stuck.end(thread)
+            self.where = f"still {'waiting' if waits else 'running'} after {seconds:g} s"
+            self.where += f", at {place}" if place else ""
+
+    def _run(self) -> None:
         try:
-            given.append(name_of(address))
+            self.given = self._work()
         except BaseException as error:
-            errors.append(error)
+            self.error = error
 
-    thread = threading.Thread(target=work, name="name_of", daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
-    if thread.is_alive():
-        place, waits = stuck.where(thread)
-        stuck.end(thread)
-        verb = "waiting" if waits else "running"
-        at = f", at {place}" if place else ""
-        raise Hangs(f"{name} answers, and name_of is still {verb} after {PATIENCE:g} s{at}")
-    if errors:
-        raise errors[0]
-    got = given[0]
+
+def begun(name_of: Any) -> None:
+    """Raise what a function raises that is not yet written, before servers are started for it."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        address = sock.getsockname()
+    error = Call(name_of, address, NOBODY_THERE).error  # nobody listens there any more
+    if isinstance(error, NotImplementedError):
+        raise error
+
+
+def told(name_of: Any, address: tuple[str, int], name: str) -> str:
+    """Return what a learner's function says; raise Stuck when it says nothing in time."""
+    call = Call(name_of, address, PATIENCE)
+    if call.where:
+        raise Stuck(f"{name} answers, and name_of is {call.where}")
+    if call.error is not None:
+        raise call.error
+    got = call.given
+    if inspect.iscoroutine(got):
+        got.close()
+        raise Slip("name_of is an `async def`: a plain `def` is wanted")
     if not isinstance(got, str) or got not in COMMANDS:
         raise Slip(f"name_of returns one of {NAMES}; yours returned {got!r:.80}")
     return got
@@ -80,6 +114,7 @@ def asked(
     """
 
     def run(name_of: Any) -> None:
+        begun(name_of)
         servers = five()
         for _ in range(times):
             for name in random.sample(names, len(names)):
@@ -88,6 +123,42 @@ def asked(
                     raise Broken(f"{name}: {problem}", got=got, wanted=name)
 
     return run
+
+
+class Alike(Masked):
+    """A relay in front of a server, which makes the heads of all servers look alike.
+
+    Status line and fields mean the same as before: they are in one order, in one case, and without
+    the Date, which one of the five does not send.
+    """
+
+    def _masked(self, data: bytes) -> bytes:
+        return HEAD.sub(_rewritten, data)  # servers write their heads in one piece
+
+
+HEAD = re.compile(rb"^HTTP/1\.[01] (\d{3})[^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n", re.MULTILINE)
+
+
+def _rewritten(head: re.Match[bytes]) -> bytes:
+    status = HTTPStatus(int(head[1]))
+    pairs = sorted(line.lower().split(b": ", 1) for line in head[2].splitlines())
+    fields = [b"%b: %b" % (name, value) for name, value in pairs if name != b"date"]
+    line = f"HTTP/1.1 {status.value} {status.phrase}".encode()
+    return b"\r\n".join([line, *fields, b"", b""])
+
+
+def behind_a_proxy(name_of: Any) -> None:
+    """All five, each behind a relay."""
+    begun(name_of)
+    with ExitStack() as stack:
+        relays = {name: Alike(address) for name, address in five().items()}
+        for relay in relays.values():
+            stack.callback(relay.close)
+        for name in random.sample(ALL, len(ALL)):
+            got = told(name_of, relays[name].address, name)
+            if got != name:
+                problem = f"{name}, behind a proxy that makes all heads alike: it is another one"
+                raise Broken(problem, got=got, wanted=name)
 
 
 def is_right(got: str, name: str) -> bool:
@@ -113,7 +184,7 @@ WHICH_SERVER = Exercise(
         Point(
             "the field that lies",
             asked(
-                ALL,
+                ("daphne", "granian"),
                 "the Server field of its answers says so, and lies",
                 lambda got, name: got != CLAIMS[name],
             ),
@@ -161,6 +232,13 @@ WHICH_SERVER = Exercise(
             "RFC 6455 §9.1",
         ),
         Point(
+            "behind a proxy",
+            behind_a_proxy,
+            "knowing a server by the look of its head: the order of the fields, their case, the "
+            "reason phrase. A proxy in front rewrites all that. What it passes on is what the "
+            "server does: a row of the table.",
+        ),
+        Point(
             "all five, in any order, twice",
             asked(ALL, "it is another one", is_right, times=2),
             "remembering something from one call to the next: how many were asked, or which names "
@@ -183,13 +261,12 @@ WHICH_SERVER = Exercise(
         """,
     ),
     afterwards="""
-        Three questions, each a row of the table. Scanners that tell servers apart work like this,
-        and so does a colleague who looks for the proxy that nobody remembers.
+        Three questions, each a row of the table. Scanners that tell servers apart work like this.
 
         Uvicorn sends its 100 from inside of receive(), so an application that reads nothing saves
         the upload. Daphne's comes from Twisted, which sends it as soon as it has read the head, and
         Hypercorn's loop over h11's events sends it whenever h11 says that the client waits for it.
-        There would have been more: Hypercorn's status line ends behind "200 " and has no reason,
+        Without the proxy a single head would do: Hypercorn's status line has no reason phrase,
         Daphne writes Content-Type with capitals and no Date, Uvicorn puts the Date first and
         Granian last.
         """,

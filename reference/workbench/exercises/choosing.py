@@ -242,11 +242,13 @@ def proved(choose: Any) -> None:
                 f"nobody was chosen for a feed of {load}", got=got, wanted=wanted_of(needs)
             )
         name, way = got[0]
+        if way not in ways_of_all().get(name, ()):
+            raise Broken(f"there is no server {name!r} with a way {way!r} in the table")
         try:
             with serving(SERVERS[name], way) as run:
                 proof(run)
-        except (LookupError, CannotServe) as error:
-            raise Broken(f"{name}, started the way {way!r}: {error}") from None
+        except CannotServe as error:
+            raise Broken(f"started the way {way}: {error}") from None
         except Broken as broken:
             command = SERVERS[name].ways[way].replace("{python} -m ", "").replace("{app}", "app")
             problem = f"{broken.problem}, for a feed of {load}, from: {command}"

@@ -11,11 +11,13 @@ from typing import Any
 
 import httpx
 
+from handmade.lifespan import LifespanFailed
 from workbench.contracts import Broken
 from workbench.contracts.probes import Moment, ok
 from workbench.contracts.wire import Wire, request
+from workbench.exercises import stuck
 from workbench.exercises.coroutines import within
-from workbench.exercises.model import Exercise, Point
+from workbench.exercises.model import Exercise, Hangs, Point, Slip
 from workbench.exercises.serving import PATIENCE, Served, application, serving
 from workbench.exercises.strip import SOLUTIONS, strip
 from workbench.exercises.talking import same
@@ -115,7 +117,8 @@ class Watching:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI application."""
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)  # type: ignore[no-any-return]
+            await self.app(scope, receive, send)
+            return
 
         async def received() -> Any:
             message = await receive()
@@ -144,8 +147,29 @@ def moved(
     with running(upstream or Upstream(), threads=threads, patience=1.0) as up:
         app = application(make_app(posts, up.url("")), "make_app")
         watching = Watching(app)
-        with serving(watching, tolerant=True) as served:
-            yield served, watching
+        before = set(threading.enumerate())
+        try:
+            with serving(watching, tolerant=True) as served:
+                yield served, watching
+        except LifespanFailed as failed:
+            raise not_begun(failed, before) from None
+
+
+def not_begun(failed: LifespanFailed, before: set[threading.Thread]) -> Broken:
+    """Say where an application is that does not start up; and end it."""
+    where = ""
+    for thread in set(threading.enumerate()) - before:
+        place, waits = stuck.where(thread)
+        if place:
+            stuck.end(thread)
+            where = f"{'waits' if waits else 'is still running'}, at {place}"
+    if not where:
+        return Broken(f"the server could not begin: {failed}")
+    return Stuck(f"the server waits for lifespan.startup.complete, and the application {where}")
+
+
+class Stuck(Hangs, Slip):
+    """A hang at the start, which no trap of a point is about."""
 
 
 # --- The points -------------------------------------------------------------------------------
