@@ -62,7 +62,7 @@ PARTS = (
 )
 
 
-TO_COME = frozenset(("14", "16"))
+TO_COME = frozenset(("16",))
 """Chapters without a notebook: a list and not a look, or the stored map would change unasked."""
 
 

@@ -158,7 +158,7 @@ class CpuCosts:
         )
         axes.set_title(title)
         if len(self.columns) > 1:
-            axes.legend(loc="lower right")
+            axes.legend(loc="upper right")  # beside the yardstick, the shortest bar of all
         return figure
 
     def _label(self, row: str, column: str) -> str:

@@ -89,8 +89,10 @@ class Choice:
         for need, rows in self.needs.items():
             leaf = ", ".join(self._leaf([need], price)) or NOBODY
             words.append(f"{need}, by {' and '.join(rows)}: {leaf}")
-        end = f" All of {', '.join(mine)}: {', '.join(self._leaf(mine, price)) or NOBODY}."
-        return f"From a need to servers. {'; '.join(words)}.{end if mine else ''}"
+        told = f"From a need to servers. {'; '.join(words)}."
+        if mine:
+            told += f" All of {', '.join(mine)}: {', '.join(self._leaf(mine, price)) or NOBODY}."
+        return told
 
     def _draw(self, mine: Sequence[str], price: Price | None) -> Figure:
         step, left, middle, right = 0.5, 0.35, 3.3, 5.75
@@ -122,7 +124,7 @@ class Choice:
             ground, edge = (PALE, BLUE) if names else ("white", GREY)
             box = {"boxstyle": "round,pad=0.25", "facecolor": ground, "edgecolor": edge}
             axes.text(x, y, name, fontsize=7.8, va="center", bbox=box)
-            x += 0.3 + 0.075 * len(name)
+            x += 0.24 + 0.062 * len(name)
 
 
 # ---------------------------------------------------------------- memory
