@@ -114,7 +114,7 @@ class Deaf:
         ("configure-gunicorn", "the rate", lambda: ["-w", "many"], "invalid int value: 'many'"),
         ("configure-gunicorn", "the rate", lambda: time.sleep(60), "still waiting after 2 s"),
         ("configure-gunicorn", "the rate", raises, "KeyError: 'nothing'"),
-        ("reload-without-loss", "start and stop", Deaf, "start() is still waiting after 3 s"),
+        ("reload-without-loss", "start and stop", Deaf, "start() is still waiting after 4 s"),
         ("reload-without-loss", "start and stop", raises, "KeyError: 'nothing'"),
     ],
 )

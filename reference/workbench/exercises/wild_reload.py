@@ -23,7 +23,7 @@ from workbench.exercises.model import Exercise, Point, Slip
 from workbench.exercises.talking import same
 
 PATIENCE = 1.5  # seconds for one answer
-CALL = 3.0  # seconds for one call of the learner's, besides what it is to wait for
+CALL = 4.0  # seconds for one call of the learner's, besides what it is to wait for
 GRACE = 3.0
 SHORT_GRACE = 0.3
 STREAMS = 3
@@ -60,7 +60,7 @@ class Shop:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.address = self.listener.getsockname()
         number = str(self.listener.fileno())
-        command = [sys.executable, shop_worker.__file__, number, folder]
+        command = [sys.executable, "-I", "-S", shop_worker.__file__, number, folder]
         self.grace = grace
         self.supervisor = kind(self.listener, command, grace)
 
