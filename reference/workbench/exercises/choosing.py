@@ -27,6 +27,7 @@ ANY = ("plain", "workers", "h2c", "tls")
 PROBED = {"uvicorn": "plain", "gunicorn-asgi": "h2c", "ours": "plain"}
 """The servers that are probed here, and the way in which they run meanwhile."""
 
+CALLS, PRICES = "a service of calls over HTTP/2", "a feed of prices"
 STREAMS_OF_CALLS: Needs = {H2C: ("h2c",), TRAILERS: ("h2c", "tls"), STARTUP: ANY}
 FEED_OF_PRICES: Needs = {DEFLATE: ANY, STARTUP: ANY}
 
@@ -190,14 +191,14 @@ def on_nothing(choose: Any) -> None:
 def as_probed(choose: Any) -> None:
     """Two loads, and three servers that have just been probed."""
     on_nothing(choose)
-    for load, needs in (("calls over HTTP/2", STREAMS_OF_CALLS), ("prices", FEED_OF_PRICES)):
+    for load, needs in ((CALLS, STREAMS_OF_CALLS), (PRICES, FEED_OF_PRICES)):
         got = chosen(choose, list(probed()), needs, ways_of_all())
         said = "; ".join(
             f"{cell.server}, {cell.feature}: {cell.said}"
             for cell in probed()
             if cell.feature in needs and not cell.good
         )
-        demand(got, wanted_of(needs), f"a feed of {load} needs {', '.join(needs)}; {said}")
+        demand(got, wanted_of(needs), f"{load} needs {', '.join(needs)}; {said}")
 
 
 def speaks_http2_with_trailers(run: Run) -> None:
@@ -229,8 +230,8 @@ def proved(choose: Any) -> None:
     What it does when its application does not start up was probed in that very way just now.
     """
     proofs: dict[str, tuple[Needs, Callable[[Run], None]]] = {
-        "calls over HTTP/2": (STREAMS_OF_CALLS, speaks_http2_with_trailers),
-        "prices": (FEED_OF_PRICES, agrees_to_compress),
+        CALLS: (STREAMS_OF_CALLS, speaks_http2_with_trailers),
+        PRICES: (FEED_OF_PRICES, agrees_to_compress),
     }
     on_nothing(choose)
     for load, (needs, proof) in proofs.items():
@@ -238,9 +239,7 @@ def proved(choose: Any) -> None:
             continue
         got = chosen(choose, list(probed()), needs, ways_of_all())
         if not got:
-            raise Broken(
-                f"nobody was chosen for a feed of {load}", got=got, wanted=wanted_of(needs)
-            )
+            raise Broken(f"nobody was chosen for {load}", got=got, wanted=wanted_of(needs))
         name, way = got[0]
         if way not in ways_of_all().get(name, ()):
             raise Broken(f"there is no server {name!r} with a way {way!r} in the table")
@@ -251,7 +250,7 @@ def proved(choose: Any) -> None:
             raise Broken(f"started the way {way}: {error}") from None
         except Broken as broken:
             command = SERVERS[name].ways[way].replace("{python} -m ", "").replace("{app}", "app")
-            problem = f"{broken.problem}, for a feed of {load}, from: {command}"
+            problem = f"{broken.problem}, for {load}, from: {command}"
             raise Broken(problem, sent=broken.sent, got=broken.got) from None
 
 

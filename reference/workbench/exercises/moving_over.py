@@ -436,7 +436,7 @@ WSGI_TO_ASGI_STEPS = Exercise(
             "taking the first message for the body, or decoding each piece. While more_body is "
             "True another one follows, and a boundary may fall into a character: join the bytes, "
             "decode once.",
-            "ASGI HTTP 2.5, Request - receive event",
+            "ASGI HTTP 2.5, Request",
         ),
         Point(
             "step 3: who leaves pins nothing up",
@@ -444,7 +444,7 @@ WSGI_TO_ASGI_STEPS = Exercise(
             "looking at `more_body` alone. When the client leaves, receive() gives "
             "http.disconnect, again and again, which has neither body nor more_body: half a post "
             "looks like a whole one, or the loop never ends.",
-            "ASGI HTTP 2.5, Disconnect - receive event",
+            "ASGI HTTP 2.5, Disconnect",
         ),
         Point(
             "step 4: one client, in the state",
@@ -466,7 +466,7 @@ WSGI_TO_ASGI_STEPS = Exercise(
             piece_by_piece,
             "collecting the lines before the first send. Each line is a message of its own with "
             "more_body=True, and one without it ends the answer.",
-            "ASGI HTTP 2.5, Response Body - send event",
+            "ASGI HTTP 2.5, Response Body",
         ),
         Point(
             "step 6: fifty at once",
