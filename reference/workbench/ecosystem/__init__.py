@@ -17,6 +17,8 @@
 ``table``                 all of it as text, picture, HTML, Markdown, JSON; ``pair_table`` and
                           ``fact_table`` are the pairs and the facts so
 ``matrix``                the command: ``python3 learn.py matrix``
+``side_by_side``          one experiment on several servers at one time, a line for each
+``renewal``               who answers while workers die, or are renewed
 ========================  ==========================================================================
 
 What is *known* of a server stands in ``facts``; all else here is asked of the version that is
