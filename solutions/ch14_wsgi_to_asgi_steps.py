@@ -4,7 +4,7 @@
 application that gives the same answers. Check after each step; the first point that fails says
 what is next.
 
-1. Serve the WSGI form through the adapter: ``return WsgiInAsgi(board(posts, url))``.
+1. Serve the WSGI form through an adapter: ``return adapted(posts, url)``.
 2. Write the routes with scope, receive and send: no thread touches ``posts`` any more.
 3. Read a post's body from its messages; who leaves before its end pins nothing up.
 4. Ask the upstream by one ``httpx.AsyncClient(base_url=url, trust_env=False)``, made at start-up,
@@ -15,7 +15,7 @@ what is next.
 
 import httpx
 
-from handmade.wsgi_in_asgi import WsgiInAsgi  # noqa: F401  # the adapter of step 1
+from handmade.wsgi_in_asgi import WsgiInAsgi
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -43,6 +43,11 @@ def board(posts, url):
         return body
 
     return app
+
+
+def adapted(posts, url):
+    """Return it as an ASGI application that runs the WSGI one in a thread."""
+    return WsgiInAsgi(board(posts, url))
 
 
 def make_app(posts, url):

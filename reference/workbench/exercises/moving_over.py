@@ -420,7 +420,7 @@ WSGI_TO_ASGI_STEPS = Exercise(
             "step 1: the same answers",
             the_same_answers,
             "changing the answers on the way: a status, a content-type or a line end. Begin with "
-            "`return WsgiInAsgi(board(posts, url))`, which changes nothing, and keep this point "
+            "`return adapted(posts, url)`, which changes nothing, and keep this point "
             "green all the way.",
         ),
         Point(
