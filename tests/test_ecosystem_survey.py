@@ -6,7 +6,7 @@ import time
 import pytest
 
 from workbench.contracts.wire import request
-from workbench.ecosystem import streaming, survey
+from workbench.ecosystem import probing, streaming, survey
 from workbench.ecosystem.deciding import Choice, growth, memory_bars
 from workbench.ecosystem.features import FAILED, NOT_ASKED, Cell
 from workbench.ecosystem.pairs import pairs
@@ -120,6 +120,29 @@ def test_what_breaks_the_survey_reaches_whoever_waits(monkeypatch):
     with pytest.raises(RuntimeError, match="raw_path cannot be had: no more files"):
         asked.rows("raw_path")
     asked.close()
+
+
+def test_what_could_not_be_found_out_is_asked_once_more_and_then_told(monkeypatch):
+    asked = []
+
+    def poor(servers, features, bounds, heard=lambda cell, done, of: None):
+        found = probing.Probed([])
+        for server in servers:
+            for each in features:
+                asked.append((server.name, each.name, bounds.lanes))
+                lost = each.name == "HEAD" or (each.name == "raw_path" and bounds.lanes > 1)
+                cell = Cell(server.name, each.name, FAILED if lost else "yes", good=not lost)
+                found.cells.append(cell)
+                heard(cell, 1, 1)
+        return found
+
+    monkeypatch.setattr(survey, "probing", poor)
+    run = Survey(["ours"], ["keep-alive", "raw_path", "HEAD"])
+    rows = run.rows()
+    run.close()
+    assert [rows[name, "ours"].said for name in ("keep-alive", "raw_path")] == ["yes", "yes"]
+    assert rows["HEAD", "ours"].said == FAILED
+    assert asked[3:] == [("ours", "raw_path", 1), ("ours", "HEAD", 1)]
 
 
 def test_a_survey_of_nobody_is_refused_at_once():

@@ -6,8 +6,10 @@
 
 To ask everything takes half a minute, most of it waiting: for servers to start, and for what they
 do not say.  So a thread of its own asks, first the pairs and then the rows, in their order, and
-each cell of the notebook waits for its part alone.  ``close`` ends it early; it is called at the
-end of the process too, and what had been started is gone then.
+each cell of the notebook waits for its part alone.  Few servers run at a time, for a reader's
+machine does other things too; what could not be found out is asked for once more when all else is
+done, one server at a time, and that is what stands in the table then.  ``close`` ends it early; it
+is called at the end of the process too, and what had been started is gone then.
 """
 
 from __future__ import annotations
@@ -27,12 +29,14 @@ from typing import TypeVar, cast
 from .features import Cell, features_of
 from .pair_table import PairTable
 from .pairs import Conversation, Pair, converse_all
-from .probing import USUAL, probing
+from .probing import MISSING, Bounds, probing
 from .servers import SERVERS
 from .starting import Run, serving
-from .table import Column, FeatureTable, Row, server_of
+from .table import Column, FeatureTable, Row, mark, server_of
 
-AT_ONCE = 5  # pairs that are spoken to at a time: starting them is most of it
+LANES = Bounds(lanes=4)
+ALONE = Bounds(lanes=1)
+AT_ONCE = 4  # pairs that are spoken to at a time: starting them is most of it
 PATIENCE = 150.0  # seconds for a part of it; a cell's own limit is shorter
 STEP = 0.2  # seconds between two looks whether the caller is to be interrupted
 GOODBYE = 20.0  # seconds that servers have to end, when nobody wants them any more
@@ -99,9 +103,13 @@ class Survey:
             with closing(talks):
                 for each in talks:
                     self._hear(partial(self._conversations.append, each))
-            found = probing(self._servers, self._features, USUAL, self._cell)
-            for cell in found.cells:
-                self._cells[cell.server, cell.feature] = cell
+            found = probing(self._servers, self._features, LANES, self._cell)
+            for server in self._servers:
+                unknown = {each.feature for each in found.cells
+                           if each.server == server.name and _unknown(each)}  # fmt: skip
+                rows = [each for each in self._features if each.name in unknown]
+                for cell in probing([server], rows, ALONE).cells if rows else ():
+                    self._hear(partial(self._keep, cell))
         except Unwanted:
             self._trouble = RuntimeError("the survey was closed")
         except BaseException as error:  # whoever waits is told of it
@@ -111,7 +119,10 @@ class Survey:
                 self._news.notify_all()
 
     def _cell(self, cell: Cell, done: int, of: int) -> None:
-        self._hear(lambda: self._cells.update({(cell.server, cell.feature): cell}))
+        self._hear(partial(self._keep, cell) if not _unknown(cell) else lambda: None)
+
+    def _keep(self, cell: Cell) -> None:
+        self._cells[cell.server, cell.feature] = cell
 
     def _hear(self, keep: Callable[[], object]) -> None:
         if self._unwanted:
@@ -130,6 +141,11 @@ class Survey:
                 if not self._thread.is_alive() or time.monotonic() > end:
                     raise TimeoutError(f"{what} did not come within {PATIENCE:g} s")
                 self._news.wait(STEP)
+
+
+def _unknown(cell: Cell) -> bool:
+    """Tell whether a cell could not be filled, of a server that is there."""
+    return mark(cell) == "!" and cell.said != MISSING
 
 
 def _now() -> tuple[str, str]:
