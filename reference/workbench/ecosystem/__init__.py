@@ -19,6 +19,9 @@
 ``matrix``                the command: ``python3 learn.py matrix``
 ``side_by_side``          one experiment on several servers at one time, a line for each
 ``renewal``               who answers while workers die, or are renewed
+``survey``                pairs and rows, asked for in the background while somebody reads
+``deciding``              which server: drawn from needs and from the cells they rest on
+``streaming``             what Starlette makes of the version that a server tells
 ========================  ==========================================================================
 
 What is *known* of a server stands in ``facts``; all else here is asked of the version that is
