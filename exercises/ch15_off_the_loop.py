@@ -5,8 +5,9 @@ every other path is answered at once. While four clients want reports, a calm on
 times a second for something small, waits for all of them.
 
 `make_app()` returns an application with the same answers. Beside the four, the calm client must
-wait at most half as long as with `OnTheLoop` in the same run. However many ask, at most `WORKERS`
-reports are made at a time, by workers that are started once and are gone when the lifespan ends.
+wait at most a third as long as with `OnTheLoop` in the same run. However many ask, at most
+`WORKERS` reports are made at a time, by workers that are started once and are gone when the
+lifespan ends.
 
 A worker process imports what it runs: give it `burn`, not a function of this file. Start it by
 `spawn`, and not by a fork: that of a program with threads may hang.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,16 @@ def pytest_configure(config):
         "ignore:(?s).*TookTooLong:pytest.PytestUnhandledThreadExceptionWarning",
     )
     trust_one_authority(config)
+    hear_ctrl_c()
+
+
+def hear_ctrl_c():
+    """Hear SIGINT, and let children hear it, also where the shell has us in the background.
+
+    Such a shell has it ignored, and every child of ours would inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def trust_one_authority(config):

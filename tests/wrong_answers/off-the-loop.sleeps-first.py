@@ -1,4 +1,4 @@
-# trips: a calm client waits half as long
+# trips: a calm client waits a third as long
 import asyncio
 import json
 

@@ -361,7 +361,7 @@ def calm_waits_less(make_app: Any) -> None:
     theirs_app = given("off-the-loop")["OnTheLoop"]()
     with reporting(theirs_app) as theirs, reporting(make_app()) as yours:
         faster(
-            lambda: calm(yours), lambda: calm(theirs), 2,
+            lambda: calm(yours), lambda: calm(theirs), 3,
             "a calm client beside four who want reports", "with OnTheLoop it",
         )  # fmt: skip
 
@@ -498,7 +498,7 @@ OFF_THE_LOOP = Exercise(
             "a worker process, which must be able to import it.",
         ),
         Point(
-            "a calm client waits half as long",
+            "a calm client waits a third as long",
             calm_waits_less,
             "computing in the loop's thread, behind an `await asyncio.sleep(0)` or in an `async "
             "def`. Only another thread or another process is elsewhere. Or `pool.submit(...)"
