@@ -1,6 +1,7 @@
 """What chapter 06 looks with: servers side by side, a line for each, and who answered when."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -96,6 +97,16 @@ def test_processes_are_drawn_and_held_against_what_is_told():
     assert alone == "runs the application"
     told = beside(told_and_true, ("ours-one",))["ours-one"]
     assert told.split("\n")[0].startswith("multithread False  at one time in a process:  1")
+
+
+def test_a_third_worker_is_found_too(monkeypatch):
+    gunicorn = SERVERS["gunicorn"]
+    three = {"workers": f"{gunicorn.ways['plain']} --workers 3"}
+    monkeypatch.setitem(SERVERS, "gunicorn", replace(gunicorn, ways=three))
+    drawn = beside(tree, ("gunicorn",), way="workers")["gunicorn"]
+    assert drawn.split("\n") == ["does not run it", *["└─ runs the application"] * 3]
+    told = beside(told_and_true, ("gunicorn",), way="workers")["gunicorn"]
+    assert told.endswith("processes that serve: 3, of 4")
 
 
 def test_a_crash_and_a_reload_are_seen():

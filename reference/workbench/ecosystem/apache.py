@@ -4,7 +4,9 @@
 
 writes ``apache.conf`` and the script that mod_wsgi loads into a fresh folder, and *becomes* Apache:
 the process that was started is Apache's parent, so its id is enough to end it.  ``--show`` prints
-the configuration instead.  SIGTERM ends it, SIGUSR1 is its graceful restart.
+the configuration instead.  SIGTERM ends it at once, SIGWINCH when all that run are
+answered.  SIGUSR1 is its graceful restart, but not mod_wsgi's: daemons are killed after some 3 s,
+and whatever they still run becomes a 500.
 
 mod_wsgi embeds the interpreter that it was built for, and nothing else: ``unfit`` tells when that
 is another minor version than ours, whose compiled packages it could not load.

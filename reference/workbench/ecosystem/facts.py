@@ -25,7 +25,8 @@ WIDTH = 98
 class Fact:
     """What is known of one piece of software.
 
-    ``package`` is its distribution, "" where it is none; ``licence`` an SPDX expression;
+    ``package`` is its distribution, "" where it is none; ``licence`` an SPDX expression, or
+    words that begin with one;
     ``repository`` and ``tag`` (with ``{version}``) make the link, ``reading`` pairs a path with why
     it is worth it.  ``notes`` are what somebody who deploys it should have heard once.
     """
@@ -92,8 +93,9 @@ FACTS = {
             "uwsgi", "uWSGI",
             "an application container in C with a thousand options, of which HTTP and WSGI are "
             "plugins; more often spoken to in its own binary protocol by nginx",
-            "pyuwsgi", "GPL-2.0-or-later", "C",
-            "processes under a master, threads in each, or greenlets by a plugin",
+            "pyuwsgi", "GPL-2.0-or-later with a linking exception", "C",
+            "processes under a master, threads in each, or by a plugin greenlets: tasks that take "
+            "turns in one thread",
             "https://uwsgi-docs.readthedocs.io", "https://github.com/unbit/uwsgi", "{version}",
             (("core/master.c", "the master's loop"),
              ("proto/http.c", "what an --http-socket understands of HTTP"),
@@ -101,7 +103,11 @@ FACTS = {
             (2009, "first year of the copyright in core/uwsgi.c"),
             ("--http-socket speaks HTTP in the worker and closes behind each answer, "
              "--http11-socket keeps the connection; --http puts a router process before it.",
-             "SIGTERM reloads it, unless --die-on-term is given.",
+             "With a master SIGTERM reloads it; with --die-on-term it ends it and cuts what runs; "
+             "--hook-master-start 'unix_signal:15 gracefully_kill_them_all' ends it and lets that "
+             "finish.",
+             "SIGHUP leaves nobody to answer for a while. With --lazy-apps and --master-fifo a c "
+             "written there renews workers one after the other.",
              "A body in chunks is read by uwsgi.chunked_read(), and not by wsgi.input.",
              "The wheel of pyuwsgi is built without TLS; in a virtual environment a reload needs "
              "--binary-path, or the system's Python is started.",
@@ -135,7 +141,7 @@ FACTS = {
              ("src/waitress/task.py", "environ, start_response, the framing of the answer")),
             (2011, "0.1 of 2011-12-30 in its changelog"),
             ("It buffers requests and responses, on the disk when they are large: a slow client "
-             "holds no thread.",),
+             "holds no thread until 16 MiB of an answer wait for it (outbuf_high_watermark).",),
         ),
         Fact(
             "wsgiref", "wsgiref",

@@ -24,6 +24,8 @@ STEP = 0.02  # seconds between two looks
 CLOSELY = 65536  # bytes up to which a limit is found to the byte
 CROWD = 40  # requests at one time: more than any server here has threads
 SETTLED = 0.3  # seconds without a new arrival, after which nobody more is expected
+ABREAST = 8  # requests at a time, by which the processes that serve are found
+ROUNDS = 3  # of such requests without a new process, after which there is none
 NOTHING, CLOSED, RESET = "silence", "closed", "reset"
 
 
@@ -190,6 +192,36 @@ def sized(size: int) -> str:
 
 
 # ---------------------------------------------------------------- the processes
+
+
+def who_serves(run: Run, seconds: float = 3.0) -> set[int]:
+    """Return the processes that answer: asked until some rounds have brought nobody new.
+
+    One process alone is asked for so many seconds: a second one may only be slow to come.  A round
+    asks one after the other, which finds processes of many threads, each of which would take a
+    crowd whole; then several at a time, which are held inside, so that one who runs one request
+    leaves the next to somebody else.
+    """
+    found: set[int] = set()
+    quiet, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end and (len(found) < 2 or quiet < ROUNDS):
+        before = len(found)
+        for _ in range(ABREAST):
+            found.add(int(run.ask(request("/pid", "Connection: close")).body))
+        found |= _abreast(run)
+        quiet = quiet + 1 if len(found) == before else 0
+    return found
+
+
+def _abreast(run: Run) -> set[int]:
+    """Return the processes that answer several requests at a time, each 20 ms inside."""
+    wires = [run.connect() for _ in range(ABREAST)]
+    for wire in wires:
+        wire.send(request("/pid?ms=20", "Connection: close"))
+    came = [heard(wire)[0] for wire in wires]
+    for wire in wires:
+        wire.close()
+    return {int(answer.body) for answer in came if answer is not None and answer.status == 200}
 
 
 def workers(run: Run) -> list[int]:

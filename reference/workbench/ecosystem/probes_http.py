@@ -224,7 +224,7 @@ def _framed(answer: Answer) -> str:
     return {"close": "until close"}.get(answer.framing, answer.framing)
 
 
-@http("no length, HTTP/1.0", source="RFC 9112 §6.3, §7.1")
+@http("no length, HTTP/1.0", source="RFC 9112 §6.1, §6.3")
 def no_length_1_0(run: Run) -> Finding:
     """How is content of unknown length framed for a client that knows no chunks?"""
     answer, came = heard(run.connect().send(request("/stream?blocks=one,two", version="1.0")))
@@ -281,20 +281,22 @@ def continue_100(run: Run) -> Finding:
 @http("Expect, unread", source="RFC 9110 §10.1.1")
 def expect_unread(run: Run) -> Finding:
     """Is the body asked for, although the application answers without it?"""
+    # An origin server MUST send a final status or an immediate 100, so either is right; it must not
+    # wait for the body before that (RFC 9110 §10.1.1).
     fields = "Expect: 100-continue", "Content-Length: 5"
     wire = run.connect().send(request("/ok", *fields, method="POST"))
     wire.patience = 1.0
     first, came = heard(wire)
     if first is not None and first.status == 100:
         last = heard(wire.send(b"hello"))[1]
-        return Finding(f"100, then {last}", f"100, the body, {last}", False)
+        return Finding(f"100, then {last}", f"100, the body, {last}", None)
     if first is None:
         last = heard(wire.send(b"hello"))[1]
         return Finding(f"waits, then {last}", f"{came} until the body was there; {last}", False)
     wire.patience = SOON
     then = heard(wire)[1]
     after = "closes" if then in (CLOSED, "reset") else "stays open"
-    return Finding(f"{came}, {after}", f"{line_of(first)}; then {then}", True)
+    return Finding(f"{came}, {after}", f"{line_of(first)}; then {then}", None)
 
 
 # ---------------------------------------------------------------- limits

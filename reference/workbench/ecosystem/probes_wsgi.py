@@ -14,11 +14,12 @@ from workbench.contracts import Broken
 from workbench.contracts.wire import Wire, request
 
 from .features import Finding, feature
-from .looking import NOTHING, STEP, crowd, heard, noted, threads_of, tried, workers
+from .looking import NOTHING, STEP, crowd, heard, noted, threads_of, tried, who_serves, workers
 from .starting import Run
 
 wsgi = partial(feature, interface="wsgi")
 UNDER_WAY = 40  # requests before what is watched begins, and after it is over
+FOUND = 1.5  # seconds in which every worker should have answered once
 MOST = 4.0  # seconds that a restart is watched
 PEP = "PEP 3333"
 
@@ -41,7 +42,7 @@ def multithread(run: Run) -> Finding:
 def multiprocess(run: Run) -> Finding:
     """Is the application told that other processes run it too, and how many do?"""
     told = run.facts()["environ"]["wsgi.multiprocess"]
-    serving = sorted(_serving(run))
+    serving = sorted(who_serves(run, FOUND))
     seen = f"told {told}; the processes {serving} have served"
     return Finding(f"{told}: {len(serving)} serve", seen, bool(told) == (len(serving) > 1))
 
@@ -49,24 +50,12 @@ def multiprocess(run: Run) -> Finding:
 @wsgi("process tree", source="fork(2)", way="workers", lacks="no workers")
 def process_tree(run: Run) -> Finding:
     """Of how many processes is a server with two workers made, and which of them serve?"""
-    serving = _serving(run)
+    serving = who_serves(run, FOUND)
     others = {run.pid, *workers(run)} - serving
     threads = {pid: threads_of(pid) for pid in sorted(serving | others)}
     roles = {pid: "serves" if pid in serving else "only watches" for pid in threads}
     seen = "; ".join(f"{pid} {roles[pid]}, threads: {threads[pid]}" for pid in threads)
     return Finding(f"{len(serving)} serve, {len(others)} beside", seen, len(serving) > 1)
-
-
-def _serving(run: Run) -> set[int]:
-    """Return the processes that answer, asked one after the other until two of them have.
-
-    Not by a crowd: who accepts first may take all of it, before another process has woken up.
-    """
-    found: set[int] = set()
-    end = time.monotonic() + 1.0
-    while len(found) < 2 and time.monotonic() < end:
-        found.add(int(run.ask(request("/pid", "Connection: close")).body))
-    return found
 
 
 # ---------------------------------------------------------------- wsgi.input, wsgi.file_wrapper
@@ -179,7 +168,7 @@ def streams(run: Run) -> Iterator[list[Stream]]:
 
     They are well under way when the block begins.
     """
-    _serving(run)
+    who_serves(run, FOUND)
     found = [Stream(run, kept=kept) for kept in (False, False, True, True)]
     try:
         _go_on(found)

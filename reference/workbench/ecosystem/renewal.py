@@ -23,8 +23,7 @@ from workbench.contracts import Broken
 from workbench.contracts.wire import Wire, request
 from workbench.picture import BLUE, GREY, RED, Picture
 
-from .looking import STEP, heard, tried, workers
-from .side_by_side import who_serves
+from .looking import STEP, heard, tried, who_serves, workers
 from .starting import Run
 
 if TYPE_CHECKING:
@@ -213,11 +212,20 @@ def _draw(seen: dict[str, Renewal], title: str) -> Figure:
         axes.plot(lost, [len(rows)] * len(lost), "x", ms=6, mew=1.6, color=RED)
         axes.axvline(0, color="black", lw=0.8, ls="--")
         axes.set_yticks(
-            range(len(rows) + 1), [*["old" if p in each.before else "new" for p in rows], "lost"],
-            fontsize=7.5,
+            range(len(rows) + 1), [*_named(rows, each.before), "lost"], fontsize=7.5,
         )  # fmt: skip
         axes.set_ylim(len(rows) + 0.6, -0.6)
         axes.set_ylabel(f"{name}\n{len(each.lost)} lost", fontsize=8.5, rotation=0, ha="right",
                         va="center", labelpad=8)  # fmt: skip
     panels[-1].set_xlabel("seconds from the dashed line")
     return figure
+
+
+def _named(rows: list[int], before: set[int]) -> list[str]:
+    """Return a label for each process: old 1, old 2, new 1, ..."""
+    old = [pid for pid in rows if pid in before]
+    new = [pid for pid in rows if pid not in before]
+    return [
+        f"old {old.index(pid) + 1}" if pid in before else f"new {new.index(pid) + 1}"
+        for pid in rows
+    ]

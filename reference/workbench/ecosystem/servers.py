@@ -4,7 +4,8 @@ A *way* is a command line with ``{app}`` where the application belongs, and ``{p
 ``{python}``, ``{certfile}`` and ``{keyfile}`` where those do:
 
 ===========  ======================================================================================
-``plain``    one worker, and what the server's first page says: no option for speed
+``plain``    one worker that speaks HTTP itself, and no option for speed: uWSGI by --http-socket,
+             where its quickstart has --http, which puts a router process before the worker
 ``workers``  two workers, with a master where there is one
 ``tls``      over TLS, with whatever ALPN it offers
 ``h2c``      HTTP/2 by prior knowledge, without TLS
@@ -37,7 +38,7 @@ class RealServer:
 
     ``packages`` are distributions that must be installed, the server's own first; ``programs`` what
     must be on PATH; ``get`` the line that says how to get what is missing.  ``reload`` is the name
-    of the signal that asks for new workers without a lost request, "" where there is none.
+    of the signal that asks for new workers, "" where there is none; what it costs is probed.
     """
 
     name: str
@@ -121,8 +122,8 @@ def _gunicorns() -> list[RealServer]:
 
 
 def _other_wsgi() -> list[RealServer]:
-    # SIGTERM means "reload at once" to uWSGI 2, and an application that cannot be imported is
-    # served as an error 500, unless it is told otherwise; a line for each request is its default.
+    # With a master SIGTERM means "reload at once" to uWSGI 2, and an application that cannot be
+    # imported is served as an error 500, unless it is told otherwise; a line for each request is its default.
     uwsgi = "uwsgi --http-socket 127.0.0.1:{port} --module {app} --die-on-term --need-app"
     uwsgi += " --disable-logging"
     # For a reload the master runs its program again, by default not the Python of this environment.

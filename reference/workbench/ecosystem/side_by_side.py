@@ -11,7 +11,6 @@ system and not from the lock.  A server that is not installed has one line that 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,7 +22,7 @@ from workbench.contracts.wire import Wire, request
 
 from . import rendering
 from .features import features_of
-from .looking import crowd, heard, threads_of, workers
+from .looking import CROWD, crowd, heard, threads_of, who_serves, workers
 from .pairs import Conversation, converse_all, pairs
 from .probing import MISSING
 from .servers import SERVERS
@@ -43,7 +42,6 @@ WARM = (
     15.0  # seconds for the first answer: a server may listen long before its application is there
 )
 CALM = 8.0  # seconds for every other one: a notebook may run on a busy machine
-FOUND = 3.0  # seconds in which every worker of two should have answered once
 
 
 class Beside(dict[str, Any]):
@@ -233,15 +231,6 @@ def from_system(name: str) -> bool:
 # --- the processes ----------------------------------------------------------------------------
 
 
-def who_serves(run: Run, wanted: int = 2) -> set[int]:
-    """Return the processes that answer: asked one after the other until so many have."""
-    found: set[int] = set()
-    end = time.monotonic() + FOUND
-    while len(found) < wanted and time.monotonic() < end:
-        found.add(int(run.ask(request("/pid", "Connection: close")).body))
-    return found
-
-
 def tree(run: Run) -> str:
     """Draw the processes of a server, and which of them run the application."""
     serving = who_serves(run)
@@ -265,11 +254,12 @@ def told_and_true(run: Run) -> str:
     """Hold what the application is told of threads and processes against what a crowd finds."""
     told = run.facts("Connection: close")["environ"]
     inside = crowd(run)
-    processes = who_serves(run)
+    processes = who_serves(run) | set(inside)
     most = max(map(inside.count, inside), default=0)
+    more = " or more" if most >= CROWD else ""
     threads = max(map(threads_of, processes), default=0)
     return (
-        f"multithread {told['wsgi.multithread']!s:<5}  at one time in a process: {most:>2}, "
+        f"multithread {told['wsgi.multithread']!s:<5}  at one time in a process: {most:>2}{more}, "
         f"of its {threads:>2} threads\n"
         f"multiprocess {told['wsgi.multiprocess']!s:<5} processes that serve: {len(processes)}, "
         f"of {1 + len(workers(run))}"

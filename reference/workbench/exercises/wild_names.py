@@ -21,7 +21,7 @@ KNOWN = {"gunicorn": "gunicorn", "uwsgi": "uwsgi", "wsgiref": "wsgiref", "waitre
          "ours": "ours-threads"}  # fmt: skip
 COMMANDS = {name: SERVERS[server].ways["plain"] for name, server in KNOWN.items()}
 PATIENCE = 2.5  # seconds for one name
-LONG_LINE = 0.08  # seconds that each piece of an answer takes on the long line
+LONG_LINE = 0.2  # seconds that each piece of an answer takes on the long line
 
 _TELLS = re.compile(rb"^(?:server|via|date):[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 _STATUS = re.compile(rb"^HTTP/1\.[01] [2-5][^\r\n]*\r\n", re.MULTILINE)
@@ -152,20 +152,23 @@ WHO_ANSWERS = Exercise(
         Point(
             "each says that it is another one",
             these(*KNOWN, lies=True),
-            "believing the Server field. It is what somebody has configured it to be.",
+            "where the points above hold: believing the Server field. It is what "
+            "somebody has configured it to be.",
             "RFC 9110 §10.2.4",
         ),
         Point(
             "at the end of a long line",
             these(*KNOWN, rounds=1, delay=LONG_LINE),
-            "taking a silence of some milliseconds for an answer. From far away everything is "
+            "where the points above hold: taking a short silence for an answer. "
+            "From far away everything is "
             "silent for so long: ask so that each of the two possibilities makes something come, "
             "an answer or the end of the connection.",
         ),
     ),
     hints=(
         "Send two requests on one connection, the second with Connection: close, and print what "
-        "comes, for each of the five: `learn.py matrix --interface wsgi --why` names the rows.",
+        'comes, for each of the five. `probed("keep-alive", servers=["uwsgi", "waitress"])` asks a '
+        'row of the table in the notebook, and `.why("keep-alive")` behind it shows the bytes.',
         "The version in the first line tells one of them. Who answers one of the two requests is "
         "Gunicorn or uWSGI: one of them says Connection: close before it closes. The other two "
         "differ in what they send behind the head when they are asked for HEAD.",
