@@ -6,7 +6,7 @@ import itertools
 
 import h11
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handmade import http1, http1_h11
@@ -169,6 +169,7 @@ def test_every_order_of_messages_up_to_four(engine):
             assert (exchange.sending is DONE) == (state == "done"), names
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(MESSAGES)), max_size=12))
 def test_longer_orders_of_messages(names):
     exchange = exchange_on("http1")

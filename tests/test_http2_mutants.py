@@ -66,6 +66,12 @@ def boundless_patience(patch):
 @mutant("window updates that answer what we send are a flood", "a download through small windows")
 def updates_are_a_flood(patch):
     patch(http2_frames.FrameReader, "earn", nothing)
+    no_time_goes_by(patch)
+
+
+def no_time_goes_by(patch):
+    """Let patience grow by nothing but what is earned: time forgives who is slow, as we may be."""
+    patch(http2_frames.FrameReader, "refill", nothing)
 
 
 @mutant("applications of streams that were reset do not count", "rapid reset")
@@ -382,6 +388,11 @@ def test_the_case_finds_the_mutant(each):
     server = Http2Ours("asyncio", patience=1.5, timeouts=HURRIED)
     with pytest.raises((AssertionError, OSError)), infected(each.change):
         find("http2", each.case).run(server)
+
+
+def test_without_time_the_server_as_it_is_keeps_the_contract():
+    with infected(no_time_goes_by):
+        find("http2", "a download through small windows").run(Http2Ours("asyncio", patience=20.0))
 
 
 def test_there_are_enough():

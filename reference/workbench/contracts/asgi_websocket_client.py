@@ -90,15 +90,29 @@ class Talk:
         return self
 
     def fill(self, packet: bytes, times: int) -> int:
-        """Send a packet so many times, or until the server takes no more; return the bytes sent."""
-        self.wire.socket.settimeout(0.5)
-        sent = 0
-        try:
-            while sent < times * len(packet):
+        """Send a packet so many times, or until the server takes no more; return the bytes sent.
+
+        A server that had no time takes nothing either.  So it must have served others meanwhile,
+        and still take nothing.
+        """
+        sent, had_time = 0, False
+        while sent < times * len(packet):
+            self.wire.socket.settimeout(0.25)
+            try:
                 sent += self.wire.socket.send(packet[sent % len(packet) :])
-        except TimeoutError:
-            pass
+                had_time = False
+            except TimeoutError:
+                if had_time:
+                    break
+                self._let_others_be_served()
+                had_time = True
         return sent
+
+    def _let_others_be_served(self, number: int = 5) -> None:
+        """Wait until the server has answered others, who ask for nothing that it knows."""
+        for _ in range(number):
+            with Wire(self.wire.socket.getpeername(), 20.0) as other:
+                other.send(b"nonsense\r\n\r\n").until_any()
 
     def hear(self, what: str = "a frame") -> Frame:
         """Read one frame; raise Broken for one that no server may send (RFC 6455 §5.1, §5.2)."""
