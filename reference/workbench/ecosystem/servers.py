@@ -123,7 +123,8 @@ def _gunicorns() -> list[RealServer]:
 
 def _other_wsgi() -> list[RealServer]:
     # With a master SIGTERM means "reload at once" to uWSGI 2, and an application that cannot be
-    # imported is served as an error 500, unless it is told otherwise; a line for each request is its default.
+    # imported is served as an error 500, unless it is told otherwise; a line for each request is
+    # its default.
     uwsgi = "uwsgi --http-socket 127.0.0.1:{port} --module {app} --die-on-term --need-app"
     uwsgi += " --disable-logging"
     # For a reload the master runs its program again, by default not the Python of this environment.
