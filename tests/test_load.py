@@ -38,6 +38,7 @@ HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n"
 
 Handler = Callable[[socket.socket], None]
+TURNS = 5  # that a run has to be punctual once: on a busy machine, those with bad luck do not count
 
 
 # --- Servers that do exactly what a test needs ------------------------------------------------
@@ -142,11 +143,15 @@ def test_stamps_are_in_order() -> None:
 
 
 def test_a_run_of_seconds_lasts_that_long_and_leaves_nothing_behind() -> None:
-    with stub(always(HELLO, wait=0.005)) as server:
-        result = load(server, clients=2, seconds=0.3)
-    assert 0.3 <= result.elapsed < 1.0
-    assert (result.unfinished, result.ended) == (0, "the time was up")
-    assert result.rate == pytest.approx(len(result.records) / result.elapsed)
+    for _ in range(TURNS):
+        with stub(always(HELLO, wait=0.005)) as server:
+            result = load(server, clients=2, seconds=0.3)
+        assert result.elapsed >= 0.3
+        assert (result.unfinished, result.ended) == (0, "the time was up")
+        assert result.rate == pytest.approx(len(result.records) / result.elapsed)
+        if result.elapsed < 1.0:
+            break
+    assert result.elapsed < 1.0
 
 
 def test_connections_are_kept() -> None:
@@ -247,12 +252,16 @@ def test_a_client_thinks_between_two_requests() -> None:
 
 
 def test_an_open_load_keeps_its_rate() -> None:
-    with stub(always(HELLO, wait=0.02)) as server:
-        result = load(server, clients=50, seconds=0.5, rate=200)
-    assert (len(result.records), result.failures) == (100, 0)
-    asked = [record.asked for record in result.records]
-    assert asked == pytest.approx([i / 200 for i in range(100)], abs=1e-6)
-    assert result.rate == pytest.approx(200, rel=0.2)
+    for _ in range(TURNS):
+        with stub(always(HELLO, wait=0.02)) as server:
+            result = load(server, clients=50, seconds=1.0, rate=200)
+        assert (len(result.records), result.failures) == (200, 0)
+        asked = [record.asked for record in result.records]
+        assert asked == pytest.approx([i / 200 for i in range(200)], abs=1e-6)
+        assert result.rate < 200 * 1.2
+        if result.rate > 200 * 0.8:
+            break
+    assert result.rate > 200 * 0.8
 
 
 def test_under_open_load_the_wait_for_a_free_client_counts() -> None:
@@ -439,7 +448,7 @@ def test_the_clients_cpu_is_reported() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
 def test_the_servers_cpu_is_that_of_its_process_tree() -> None:
-    code = "import sys; print(flush=True); x = iter(int, 1); any(x)"  # burns until it is ended
+    code = "import os; print(os.getpid(), flush=True); any(iter(int, 1))"  # burns until it is ended
     starts_a_child = (
         "import subprocess, sys\n"
         f"child = subprocess.Popen([sys.executable, '-c', {code!r}])\n"
@@ -449,15 +458,24 @@ def test_the_servers_cpu_is_that_of_its_process_tree() -> None:
     parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert parent.stdout
-        parent.stdout.readline()
+        child = int(parent.stdout.readline())
         with stub(always(HELLO)) as server:
-            result = load(server, clients=1, seconds=0.5, think=0.05, pid=parent.pid)
+            used, began = cpu_seconds(child), time.monotonic()
+            result = load(server, clients=1, seconds=0.8, think=0.05, pid=parent.pid)
+            share = (cpu_seconds(child) - used) / (time.monotonic() - began)
         assert len(tree_cpu(parent.pid)) == 2
     finally:
         parent.communicate(timeout=10)
     assert result.server_cpu is not None
-    assert result.server_cpu > 0.2
+    assert result.server_cpu > share / 4 > 0  # a core, where nobody else wants it
     assert result.bottleneck in ("server", "neither")  # "neither" on a machine that is crowded
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of one process: what ``tree_cpu`` has to find in the tree above it."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize(
