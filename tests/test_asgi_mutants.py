@@ -348,6 +348,11 @@ def trailers_unchecked(patch):
     patch(asgi, "checked_trailers", lambda message: asgi_messages.checked_headers(message).fields)
 
 
+@other("trailers go to everybody", "no trailers unasked")
+def trailers_to_all(patch):
+    patch(asgi, "takes_trailers", lambda request: True)
+
+
 @other("an empty context is taken for none", "context variables", shell="loop")
 def context_of_the_caller(patch):
     def run(self, exchange):

@@ -155,7 +155,7 @@ def test_every_order_of_messages_up_to_four(engine):
     """What the table allows is taken and seen by a client; all else raises and leaves no trace."""
     for length in range(5 if engine == "http1" else 4):
         for names in itertools.product(MESSAGES, repeat=length):
-            exchange = exchange_on(engine)
+            exchange = exchange_on(engine, request("/", "TE: trailers"))
             taken, wanted, state = model(names)
             for name, ok in zip(names, taken, strict=True):
                 before = exchange.sending, exchange.channel.out
@@ -172,7 +172,7 @@ def test_every_order_of_messages_up_to_four(engine):
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(list(MESSAGES)), max_size=12))
 def test_longer_orders_of_messages(names):
-    exchange = exchange_on("http1")
+    exchange = exchange_on("http1", request("/", "TE: trailers"))
     taken, wanted, _ = model(names)
     for name, ok in zip(names, taken, strict=True):
         if ok:

@@ -28,7 +28,7 @@ from .asgi_messages import (
     checked_trailers,
     refuse,
 )
-from .asgi_scope import HttpScope, Server, http_scope
+from .asgi_scope import HttpScope, Server, http_scope, takes_trailers
 from .events import Data, End, Informational, Outgoing, Request, Response
 from .gateway import (
     ApplicationError,
@@ -235,7 +235,7 @@ class Exchange:
         assert self._trailers is not None  # the table: only a start with trailers leads here
         self._trailers += checked_trailers(message)
         if not message.get("more_trailers", False):
-            self.channel.send(End(tuple(self._trailers)))
+            self.channel.send(End(tuple(self._trailers)) if takes_trailers(self.request) else END)
             self.sending = moves[1]
 
     def _early_hint(self, message: Message, moves: tuple[Sending, ...]) -> None:

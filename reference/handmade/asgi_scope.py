@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from urllib.parse import unquote
 
 from .events import Request
-from .grammar import split_target
+from .grammar import split_list, split_target
 
 ASGI_VERSION, SPEC_VERSION = "3.0", "2.5"
 
@@ -82,6 +82,18 @@ def http_scope(request: Request, client: Address | None, server: Server) -> Http
 
 
 TRAILERS, EARLY_HINT = "http.response.trailers", "http.response.early_hint"
+
+
+def takes_trailers(request: Request) -> bool:
+    """Tell whether the client has said that it will not lose trailers (RFC 9110 §10.1.4).
+
+    A server sends them to nobody else (ASGI Extensions, HTTP Trailers).
+
+    >>> takes_trailers(Request(b"GET", b"/", ((b"te", b"deflate;q=0.5, trailers"),)))
+    True
+    """
+    values = [value for name, value in request.fields if name == b"te"]
+    return b"trailers" in split_list(b",".join(values))
 
 
 @lru_cache(maxsize=256)

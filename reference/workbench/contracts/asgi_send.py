@@ -385,6 +385,22 @@ def trailers(server: Any) -> None:
     expect("http.response.trailers" in app.scopes[0]["extensions"], "the extension is not told")
 
 
+@case("asgi", "no trailers unasked", "RFC 9110 §10.1.4", 9, needs={"trailers"})
+def no_trailers_unasked(server: Any) -> None:
+    """Who has not said ``TE: trailers`` gets the content, and none behind it.
+
+    ASGI Extensions, HTTP Trailers: nobody else is sent any.
+    """
+    app = App(with_trailers((b"x-sum", b"42")))
+    with up(server, app) as connect:
+        wire = connect()
+        for te, behind in (("", []), ("TE: gzip", []), ("TE: a,, Trailers", ["x-sum: 42"])):
+            got = wire.send(request("/", *filter(None, [te]))).response()
+            same(got.body, b"content", "the content")
+            found = [value for name, value in got.fields if name == "trailer of the body"]
+            same(found, behind, f"the trailers, asked for by {te!r}")
+
+
 @case("asgi", "no trailers in HTTP/1.0", TRAILERS, 9, needs={"trailers"})
 def no_trailers_in_http_1_0(server: Any) -> None:
     """HTTP/1.0 has no place for trailers: the scope does not offer them, nor are they sent."""

@@ -137,12 +137,14 @@ def small_pieces(server: Any) -> None:
 
 @case("http2", "trailers", "RFC 9113 §8.1", 13, needs={"trailers"})
 def trailers(server: Any) -> None:
-    """Trailers follow the content and end the stream."""
+    """Trailers follow the content and end the stream, for who has said that it takes them."""
     begins = start() | {"trailers": True}
     ends = {"type": "http.response.trailers", "headers": [(b"X-Sum", b"42")]}
     with up(server, serves(begins, body(b"content", more=False), ends)) as connect:
+        got = connect().get(head("/", (b"te", b"trailers")))
+        same((bytes(got.body), got.trailers), (b"content", [(b"x-sum", b"42")]), "body, trailers")
         got = connect().get()
-    same((bytes(got.body), got.trailers), (b"content", [(b"x-sum", b"42")]), "body and trailers")
+        same((bytes(got.body), got.trailers), (b"content", []), "for who has not asked for them")
 
 
 @case("http2", "early hints", "RFC 8297 §2", 13, needs={"early hints"})
