@@ -98,7 +98,10 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs L
 @pytest.mark.parametrize("engine", ["handmade", "h11"])
 @pytest.mark.parametrize("shell", SHELLS)
 def test_flask_is_served(shell, engine):
-    with served(*SHELLS[shell], "--engine", engine) as (process, url), httpx.Client() as client:
+    with (
+        served(*SHELLS[shell], "--engine", engine) as (process, url),
+        httpx.Client(trust_env=False, timeout=PATIENCE) as client,
+    ):
         assert client.get(url).text == "Hello, world!"
         assert client.get(f"{url}/stream").text == "0\n1\n2\n3\n4\n"
         assert client.post(f"{url}/length", content=b"x" * 200_000).text == "200000"
