@@ -38,6 +38,7 @@ from handmade import (
     websocket_handshake,
 )
 from handmade.events import Informational
+from handmade.service import Timeouts
 from workbench.contracts import cases, find
 from workbench.contracts.asgi import cases_for
 from workbench.gauntlet.museum import asgi_exhibits, infected, nothing, wsgi_exhibits
@@ -629,10 +630,10 @@ def waits_behind_the_end(patch):
 # ---------------------------------------------------------------- the test
 
 
-def subject(each: Mutant, patience: float) -> Any:
+def subject(each: Mutant, patience: float, timeouts: Timeouts) -> Any:
     if each.contract == "server":
         return WsgiOnOurs(each.shell, "http1", patience)
-    return Ours(each.shell, "http1", patience, HURRIED)
+    return Ours(each.shell, "http1", patience, timeouts)
 
 
 @pytest.mark.parametrize(
@@ -640,9 +641,9 @@ def subject(each: Mutant, patience: float) -> Any:
 )
 def test_the_case_finds_the_bug(each):
     case = find(each.contract, each.case)
-    case.run(subject(each, 10.0))
+    case.run(subject(each, 20.0, PATIENT))
     with infected(each.change), pytest.raises(AssertionError):  # Broken, or a server that fails
-        case.run(subject(each, 1.0))
+        case.run(subject(each, 1.0, HURRIED))
 
 
 def test_the_published_bugs_are_all_here():
