@@ -7,7 +7,8 @@ of starting that offer it. ``ways`` are those that a server has, the plainest fi
 
 Write ``choose``: return pairs (server, way), the best first. A choice meets all needs in one way of
 starting, the first that will do. The cheapest comes first. Who costs at most a tenth more than the
-cheapest that is left is level with it: the table's order decides. Who was not measured comes last.
+cheapest that is left is level with it: take that group, in the table's order, then begin again with
+the rest (X 100, C 115, A 105 µs, in this order, gives X, A, C). Who was not measured comes last.
 
 The check then starts your first choice, your way.
 """

@@ -8,7 +8,7 @@ what is next.
 2. Write the routes with scope, receive and send: no thread touches ``posts`` any more.
 3. Read a post's body from its messages; who leaves before its end pins nothing up.
 4. Ask the upstream by one ``httpx.AsyncClient(base_url=url, trust_env=False)``, made at start-up,
-   kept in ``scope["state"]``, closed at shutdown.
+   kept in ``scope["state"]``, closed at shutdown by ``await client.aclose()``.
 5. Send ``/lines`` piece by piece, each as soon as it is there.
 6. Fifty clients who wait for ``/weather`` wait together, in one process.
 """

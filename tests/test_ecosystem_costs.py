@@ -88,6 +88,15 @@ def test_servers_are_measured_and_those_that_cannot_be_are_told():
     assert "ended with 3" in costs.problems["ends"]
     assert "answered with" in costs.problems["wrong"]
     assert repr(costs).splitlines()[0].endswith("bare asyncio.Protocol")
+    assert costs.titles["ours"] == "ours, asyncio"  # its loop is told once
+
+
+def test_the_loop_is_asked_of_the_server():
+    quick = dataclasses.replace(SERVERS["uvicorn"], title="Quick")
+    option = {"plain": f"{quick.ways['plain']} --loop asyncio"}
+    rows = [quick, dataclasses.replace(quick, name="plainer", title="Plainer", ways=option)]
+    costs = cpu_costs(rows, {"small head": {}}, **QUICK)
+    assert list(costs.titles.values())[1:] == ["Quick, uvloop", "Plainer, asyncio"]
 
 
 def test_a_wsgi_server_is_measured_alike():
@@ -111,4 +120,5 @@ def test_every_adapter_answers_and_a_thread_costs_more_than_none():
 def test_a_context_that_leaks_breaks_asgirefs_adapter_and_ours_does_not_leak():
     assert statuses(SERVERS["ours"]) == [200] * 20
     assert 500 in statuses(SERVERS["uvicorn"])
-    assert set(statuses(SERVERS["uvicorn"], "/wsgi/ours")) == {200}
+    assert statuses(SERVERS["uvicorn"], "--reset-contextvars") == [200] * 20
+    assert set(statuses(SERVERS["uvicorn"], path="/wsgi/ours")) == {200}

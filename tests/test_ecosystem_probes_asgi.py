@@ -142,6 +142,7 @@ def test_what_is_offered_is_not_believed():
     for (offered, works), words in cases.items():
         assert probes_asgi.used(offered, works, "KeyError") == words
     assert probes_asgi.used(False, False, "") == "no, and says nothing"
+    assert probes_asgi.used(False, False, "UnexpectedMessageError") == "no: an exception"
 
 
 def test_an_exit_without_a_status_or_without_a_reason_is_no_good_one():

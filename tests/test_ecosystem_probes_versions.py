@@ -82,6 +82,32 @@ def test_a_server_of_http1_alone_is_told_as_such():
     assert ask(ROWS["versions told"], uvicorn).said == "1.0, 1.1"
 
 
+SAID = {
+    "uvicorn-http2": {"a GET that reads, HTTP/2": ("no message comes", False),
+                      "early hints over HTTP/2": ("works", True)},
+    "hypercorn": {"a GET that reads, HTTP/2": ("answered", True),
+                  "early hints over HTTP/2": ("works", True),
+                  "trailers over HTTP/2": ("yes, to whom says TE", True),
+                  "stop with a WebSocket": ("1011, ends after 3 s", False)},
+    "daphne": {"HTTP/1.1 on the same port": ("yes, over TLS", True)},
+    "gunicorn-asgi": {"HTTP/1.1 on the same port": ("yes, without TLS", True),
+                      "early hints over HTTP/2": ("no, and says nothing", False),
+                      "trailers over HTTP/2": ("yes, even unasked", True)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("server", SAID)
+def test_a_real_server_is_found_as_it_is(server):
+    cells = {name: ask(ROWS[name], SERVERS[server]) for name in SAID[server]}
+    assert {name: (cell.said, cell.good) for name, cell in cells.items()} == SAID[server]
+
+
+def test_the_option_that_makes_a_server_wait_stands_in_the_evidence():
+    cell = ask(ROWS["stop with a WebSocket"], SERVERS["gunicorn-asgi"])
+    assert cell.said == "no close, ends after 4 s"
+    assert "started with --graceful-timeout 4" in cell.seen
+
+
 def test_http3_is_found_where_it_is_announced():
     cell = ask(ROWS["HTTP/3"], SERVERS["hypercorn"])
     assert (cell.said, cell.good) == ("yes, by Alt-Svc", True), cell

@@ -17,6 +17,7 @@ one server, so that nothing else differs:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .cost import CpuCosts, cores, driver, hello, interleaved, pin
@@ -202,15 +203,21 @@ def hops(costs: CpuCosts, pairs: Mapping[str, tuple[str, str]] = HOPS) -> dict[s
     }
 
 
-def statuses(server: RealServer, path: str = "/wsgi/asgiref", times: int = 20) -> list[int]:
+def statuses(
+    server: RealServer, option: str = "", path: str = "/wsgi/asgiref", times: int = 20
+) -> list[int]:
     """Ask a path so often on one connection; return the statuses, as many as the server gives.
+
+    ``option`` goes to the end of the server's command line.  Who closes behind an answer gives a
+    list that is shorter than ``times``.
 
     An answer is complete for its client when its Content-Length is there, and for the application
     a message later.  A server that starts the next request meanwhile, in the context of that last
     message, hands asgiref's adapter the thread of a request that is over, and it fails.
     """
     found = []
-    with serving(server, "plain", APP) as run:
+    plain = f"{server.ways['plain']} {option}".strip()
+    with serving(replace(server, ways={"plain": plain}), "plain", APP) as run:
         run.patience = PATIENCE
         wire = run.connect()
         for _ in range(times):

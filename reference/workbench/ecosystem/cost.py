@@ -214,6 +214,7 @@ def cpu_costs(
     rows = [BARE, *servers]
     costs = CpuCosts({row.name: row.title for row in rows}, tuple(heads))
     with started(rows, costs.problems) as runs:
+        costs.titles |= {name: with_loop(run) for name, run in runs.items()}
         drives = {}
         for head, fields in heads.items():
             for name, run in runs.items():
@@ -258,6 +259,17 @@ def _start(row: RealServer) -> tuple[ExitStack, Run]:
         pin(run.pid, cores()[0])
         hello(run, "/")
         return stack.pop_all(), run
+
+
+def with_loop(run: Run) -> str:
+    """Return the title of a server, and of the event loop that runs its application."""
+    title = run.server.title
+    if run.server.interface != "asgi" or run.server.name == BARE.name:
+        return title
+    wire = run.connect().send(get("/loop", "test", {}))
+    loop = wire.response(whole=False).body.decode()
+    wire.close()
+    return title if loop in title else f"{title}, {loop}"
 
 
 def hello(run: Run, path: str) -> None:

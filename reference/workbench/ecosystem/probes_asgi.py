@@ -31,6 +31,7 @@ SOON = 1.5  # seconds for an answer: Daphne looks once a second whose applicatio
 VERSIONS = ("2.0", "2.1", "2.2", "2.3", "2.4", "2.5")
 LIVES = ("1.0", "2.0")  # ASGI Lifespan, Version History
 KINDS = "HTTP", "WebSocket", "lifespan"
+LONG = 20  # letters of an exception's name that fit into a cell
 SHORT = {"websocket.http.response": "denial"}
 
 
@@ -187,7 +188,9 @@ def used(offered: bool, works: bool, raised: str | None) -> str:
         return "works" if offered else "works, not offered"
     if offered:
         return "offered, does nothing"
-    return f"no: {raised}" if raised else "no, and says nothing"
+    if not raised:
+        return "no, and says nothing"
+    return f"no: {raised}" if len(raised) <= LONG else "no: an exception"
 
 
 def offers(run: Run, name: str) -> bool:
@@ -203,18 +206,28 @@ def _raised(run: Run, token: str) -> str | None:
 
 @asgi("trailers", source="ASGI Extensions, HTTP Trailers; RFC 9112 §7.1.2")
 def trailers(run: Run) -> Finding:
-    """Do trailers of the application stand behind the last chunk over HTTP/1.1?"""
-    token, offered = run.token(), offers(run, "http.response.trailers")
-    fields = "TE: trailers", "Connection: TE"
+    """Do trailers of the application stand behind the last chunk over HTTP/1.1, and for whom?"""
+    offered = offers(run, "http.response.trailers")
+    works, seen, raised = _trailers(run, "TE: trailers", "Connection: TE")
+    if not works:
+        return Finding(used(offered, works, raised), seen, works)
+    unasked, seen_unasked, _ = _trailers(run)
+    said = used(offered, works, raised)
+    if offered:
+        said += ", even unasked" if unasked else ", to whom says TE"
+    return Finding(said, f"with TE: trailers: {seen}; without: {seen_unasked}", works)
+
+
+def _trailers(run: Run, *fields: str) -> tuple[bool, str, str | None]:
+    """Ask for a response with a trailer: whether it came, what did, and what send raised."""
+    token = run.token()
     answer, came = heard(run.connect().send(request(f"/a/trailers?token={token}", *fields)))
-    if answer is None:
-        raised = _raised(run, token)
-        return Finding("the answer never ends", f"{came}; send raised {raised or 'nothing'}", False)
-    behind = answer.values("trailer of the body")
     raised = _raised(run, token)
+    if answer is None:
+        return False, f"{came}; send raised {raised or 'nothing'}", raised
+    behind = answer.values("trailer of the body")
     seen = f"{answer.framing}, behind the content: {behind}; send raised {raised or 'nothing'}"
-    works = any(line.lower() == "x-after: yes" for line in behind)
-    return Finding(used(offered, works, raised), seen, works)
+    return any(line.lower() == "x-after: yes" for line in behind), seen, raised
 
 
 @asgi("early hints", source="ASGI Extensions, Early Hints; RFC 8297")

@@ -6,6 +6,7 @@ holds for a connection, some MiB on a loopback, is nobody's fault and not in tha
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -29,6 +30,10 @@ from .starting import Run, below
 
 asgi = partial(feature, interface="asgi")
 MIB = 1 << 20
+INITIAL_WINDOW = (
+    4  # a setting: octets of content for each stream, 65,535 by default (RFC 9113 §6.5.2)
+)
+LEAVING = 1001, 1012  # close codes: going away; a restart (RFC 6455 §7.4.1, IANA's registry)
 MUCH = 64 * MIB  # bytes that an application would send, if it were let
 UPLOAD = 32 * MIB  # bytes that a client would send to an application that takes none
 QUIET = 0.4  # seconds without a change after which nothing more is expected
@@ -83,7 +88,7 @@ def backpressure_out(run: Run) -> Finding:
 @http2("backpressure out, HTTP/2", source="RFC 9113 §5.2", measured=True)
 def backpressure_out_2(run: Run) -> Finding:
     """How much does a client cost that opens no window for an endless answer over HTTP/2?"""
-    return outward(run, dial(run, greedy=False).ask)
+    return outward(run, dial(run, (INITIAL_WINDOW, 0), greedy=False).ask)
 
 
 @asgi("backpressure in", source="ASGI HTTP 2.5, Request", measured=True)
@@ -157,7 +162,7 @@ def left_in_order(wire: Wire) -> None:
     wire.close()
 
 
-@asgi("stop with a WebSocket", source="RFC 6455 §7.4.1: 1001, going away")
+@asgi("stop with a WebSocket", source="RFC 6455 §7.4.1: 1001, going away; 1012 in IANA's registry")
 def stop_with_a_websocket(run: Run) -> Finding:
     """What does the client of an open WebSocket see at SIGTERM, and does the server end?"""
     with run.other(run.way) as own:
@@ -171,7 +176,10 @@ def stop_with_a_websocket(run: Run) -> Finding:
         notes = [each for each in own.left_behind(token) if "told" in each]
     seen = f"close {code or 'none'} {reason!r} after {told:.2f} s; {words} ({took:.2f} s); "
     seen += f"the application was told {notes[0]['code'] if notes else 'nothing'}"
-    return Finding(f"{code or 'no close'}, {words}", seen, bool(code) and words.startswith("ends"))
+    if option := re.search(r"--\S*graceful\S* \S+", run.server.ways[run.way]):
+        seen += f"; started with {option[0]}"
+    good = code in LEAVING and words.startswith("ends")
+    return Finding(f"{code or 'no close'}, {words}", seen, good)
 
 
 @asgi("stop with a request that goes on", source="what `docker stop` and Kubernetes wait for")

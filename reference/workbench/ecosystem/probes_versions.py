@@ -34,6 +34,7 @@ from workbench.gauntlet.websocket import HELLO
 
 from .features import Finding, feature
 from .over_http2 import best, cannot, dial, http2
+from .probes_asgi import used
 from .probes_asgi_ends import still
 from .secure import Secure
 from .starting import Run
@@ -44,6 +45,7 @@ AT_ONCE = 20  # streams that are asked for together
 RESETS = 2000  # streams that a flood opens and resets
 BATCH = 100
 ECHO = b"\x81\x05Hello"
+WHOLE = 2.0  # seconds for an answer that needs no more than a message
 QUIC = 1.0  # seconds that a server of QUIC has to show itself
 UNKNOWN = (bytes.fromhex("c0 1a2a3a4a 08") + b"probing." + b"\x08" + b"ourself.").ljust(1200, b"\0")
 """A packet of QUIC, of a version that nobody speaks, 1,200 bytes long (RFC 9000 §6, §14.1)."""
@@ -52,7 +54,7 @@ UNKNOWN = (bytes.fromhex("c0 1a2a3a4a 08") + b"probing." + b"\x08" + b"ourself."
 # ---------------------------------------------------------------- which are spoken
 
 
-@asgi("HTTP/2 over TLS", source="RFC 9113 §3.3", way="tls", lacks="no TLS")
+@asgi("HTTP/2 over TLS", source="RFC 9113 §3.2", way="tls", lacks="no TLS")
 def http2_over_tls(run: Run) -> Finding:
     """Is HTTP/2 agreed on by ALPN inside TLS, and a request answered over it?"""
     secure = Secure(run, ("h2", "http/1.1"))
@@ -86,7 +88,7 @@ def _options(run: Run) -> str:
     return "as it is started plainly" if now == plain else "by options of its own"
 
 
-@http2("HTTP/1.1 on the same port", source="RFC 9113 §3.3")
+@http2("HTTP/1.1 on the same port", source="RFC 9113 §3.2, §3.3")
 def http1_beside(run: Run) -> Finding:
     """Does the port that speaks HTTP/2 speak HTTP/1.1 too?"""
     two = dial(run).get("/ok").status
@@ -98,7 +100,26 @@ def http1_beside(run: Run) -> Finding:
         return Finding("no", f"HTTP/2: {two}; HTTP/1.1: {broken.got!r}"[:200], False)
     good = (two, answer.status) == (200, 200)
     seen = f"HTTP/2: {two}; HTTP/1.1: {answer.head.splitlines()[0]!r}"
-    return Finding("yes" if good else f"{answer.status}", seen, good)
+    where = "over TLS" if run.way == "tls" else "without TLS"
+    return Finding(f"yes, {where}" if good else f"{answer.status}", seen, good)
+
+
+@http2("a GET that reads, HTTP/2", source="ASGI HTTP 2.5, Request: more_body; RFC 9113 §8.1")
+def get_that_reads(run: Run) -> Finding:
+    """Does an application that receives first, as frameworks do, get a message for a bare GET?"""
+    talk = dial(run)
+    talk.wire.patience = WHOLE
+    reply = talk.replies[talk.ask("/a/messages")]
+    try:
+        talk.until(lambda: reply.over, "the end of the response")
+    except Broken as broken:
+        beside = dial(run).get("/echo", b"x")
+        seen = f"{broken.problem}; a POST with content, beside it: {beside.status} {beside.body!r}"
+        return Finding("no message comes", seen, False)
+    messages = [each["message"] for each in json.loads(reply.body)] if reply.complete else []
+    empty = bool(messages) and not any(each["body"] for each in messages)
+    seen = f"status {reply.status}; the application received {messages}"
+    return Finding("answered" if empty else f"{len(messages)} messages", seen, empty)
 
 
 @asgi("versions told", source="ASGI HTTP 2.5, HTTP Connection Scope: http_version")
@@ -188,7 +209,9 @@ def websocket_over_http2(run: Run) -> Finding:
     return Finding("offered, no echo" if offered else "no", seen, False)
 
 
-@http2("trailers over HTTP/2", source="ASGI HTTP 2.5, HTTP Trailers; RFC 9113 §8.1")
+@http2(
+    "trailers over HTTP/2", source="ASGI Extensions, HTTP Trailers: to whom says TE; RFC 9113 §8.1"
+)
 def trailers_over_http2(run: Run) -> Finding:
     """Do an application's trailers come behind the content: to all, or to whom asks by TE?"""
     offered = "http.response.trailers" in (
@@ -197,7 +220,7 @@ def trailers_over_http2(run: Run) -> Finding:
     to_all, seen_all = _trailers(run)
     asked, seen_asked = _trailers(run, (b"te", b"trailers"))
     seen = f"offered: {offered}; without TE: {seen_all}; with TE: trailers: {seen_asked}"
-    said = "yes" if to_all else "yes, to whom says TE" if asked else "no"
+    said = "yes, even unasked" if to_all else "yes, to whom says TE" if asked else "no"
     if not asked and offered:
         said = "offered, do nothing"
     return Finding(said, seen, asked and offered)
@@ -214,6 +237,22 @@ def _trailers(run: Run, *fields: tuple[bytes, bytes]) -> tuple[bool, str]:
     raised = [each["raised"] for each in run.left_behind(token) if each.get("raised")]
     came = [(name.decode(), value.decode()) for name, value in reply.trailers]
     return bool(came), f"{came}{f', send raised {raised}' if raised else ''}"
+
+
+@http2("early hints over HTTP/2", source="ASGI Extensions, Early Hints; RFC 8297 §2")
+def early_hints_over_http2(run: Run) -> Finding:
+    """Does a 103 with the links of the application come before the answer, over HTTP/2?"""
+    offered = "http.response.early_hint" in (
+        dial(run).told("/facts")["scope"].get("extensions") or {}
+    )
+    talk, token = dial(run), run.token()
+    reply = talk.answer(talk.ask(f"/a/hint?token={token}"), whole=False)
+    found = [each["raised"] for each in run.left_behind(token) if "raised" in each]
+    raised = found[0] if found else None
+    works = reply.interim == [103] and reply.status == 200
+    seen = f"interim {reply.interim}, then {reply.status or 'none'}; "
+    seen += f"send raised {raised or 'nothing'}"
+    return Finding(used(offered, works, raised), seen, works)
 
 
 @http2("streams at once", source="RFC 9113 §5.1.2")

@@ -99,10 +99,11 @@ def _rows() -> list[RealServer]:
 TLS = " --certfile {certfile} --keyfile {keyfile}"
 WORKERS = " --workers 2"
 GUNICORN = "{python} -m gunicorn {app} -b 127.0.0.1:{port} --log-level warning --graceful-timeout 4"
-# HTTP/2 is off by default, over TLS too; with prior knowledge it takes a trusted peer, and
-# trusts 127.0.0.1 (gunicorn/config.py: HTTPProtocols, HTTP2Cleartext, ForwardedAllowIPS).
+# HTTP/2 is off by default, over TLS too; without TLS it takes a trusted peer, and trusts 127.0.0.1
+# (gunicorn/config.py: HTTPProtocols, HTTP2Cleartext, ForwardedAllowIPS).  With "both" such a port
+# speaks HTTP/1.1 too; with "prior-knowledge" it does not.
 GUNICORN_TLS = f"{TLS} --http-protocols h2,h1"
-GUNICORN_H2C = " --http-protocols h2,h1 --http2-cleartext prior-knowledge"
+GUNICORN_H2C = " --http-protocols h2,h1 --http2-cleartext both"
 GRANIAN = "{python} -m granian --port {port} --log-level warning --interface"
 GRANIAN_TLS = " --ssl-certificate {certfile} --ssl-keyfile {keyfile}"
 OURS = "{python} -m handmade serve {app} --port {port} --log-level warning --graceful-timeout 4"

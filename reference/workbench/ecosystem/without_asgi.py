@@ -119,7 +119,7 @@ def trailers_dropped(patch: Patch) -> None:
     patch(asgi, "checked_trailers", lambda message: ())
 
 
-@without("early hints")
+@without("early hints", "early hints over HTTP/2")
 def hints_dropped(patch: Patch) -> None:
     """Offer early hints, and send none."""
     takes(patch, asgi_messages.EARLY_HINT, nothing)

@@ -22,7 +22,7 @@ from handmade import (
     tls,
 )
 from handmade.asgi_scope import http_scope
-from handmade.events import End
+from handmade.events import Data, End
 from handmade.http2_events import Code
 from handmade.protocol import HttpProtocol
 from handmade.protocol_http2 import Http2Protocol
@@ -109,6 +109,20 @@ def never_look_for_the_preface(patch: Patch) -> None:
 def http2_alone(patch: Patch) -> None:
     """Take whoever comes for a client of HTTP/2."""
     patch(protocol_choice, "HttpProtocol", Http2Protocol)
+
+
+@without("a GET that reads, HTTP/2")
+def no_message_without_content(patch: Patch) -> None:
+    """Tell of the end of a request only behind content: a bare GET has none."""
+    feed, with_content = protocol_http2_stream.StreamChannel.feed, set[int]()
+
+    def waits_for_content(self: Any, event: Any) -> None:
+        if isinstance(event, Data):
+            with_content.add(id(self))
+        if id(self) in with_content:
+            feed(self, event)
+
+    patch(protocol_http2_stream.StreamChannel, "feed", waits_for_content)
 
 
 @without("versions told")

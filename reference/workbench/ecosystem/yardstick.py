@@ -61,9 +61,17 @@ def wsgi(environ: Any, start_response: Any) -> list[bytes]:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Be the smallest ASGI application; of the lifespan it knows nothing, which is allowed."""
+    """Be the smallest ASGI application; of the lifespan it knows nothing, which is allowed.
+
+    At /loop it tells what runs it: "asyncio", "uvloop".
+    """
     if scope["type"] != "http":
         raise NotImplementedError
+    if scope["path"] == "/loop":
+        name = type(asyncio.get_running_loop()).__module__.partition(".")[0]
+        await send({**START, "headers": []})
+        await send({"type": "http.response.body", "body": name.encode()})
+        return
     await send(START)
     await send({"type": "http.response.body", "body": BODY})
 

@@ -128,6 +128,10 @@ def cheapest_first(choose: Any) -> None:
     demand([name for name, _ in got], [*"bcade"],
            "a: 119, b: 109, c: 100, d: 118, e: 130 µs; level with the cheapest, c, is b alone; of "
            "the rest the cheapest is d, and a is level with it")  # fmt: skip
+    got = chosen(choose, cells, {"hints": ANY}, plainly(cells), a=100, b=115, c=105, d=300, e=400)
+    demand([name for name, _ in got], [*"acbde"],
+           "a: 100, b: 115, c: 105 µs; c is level with a, and b is not: take a and c, then begin "
+           "again with b")  # fmt: skip
 
 
 def not_measured(choose: Any) -> None:
@@ -339,8 +343,10 @@ CHOOSE_FOR_A_LOAD = Exercise(
         Uvicorn shows what "the way" is worth: with httptools it answers the preface with a 400, and
         with --http zttp --http2 it speaks HTTP/2, so "Uvicorn has no HTTP/2" is true of the one
         command line and wrong of the other. Gunicorn asks for --http-protocols h2,h1 and
-        --http2-cleartext prior-knowledge. And the status of a failed start is what a supervisor
-        acts on: Hypercorn logs the reason and exits with 0, which looks like success.
+        --http2-cleartext both; with prior-knowledge in its place the port is closed to HTTP/1.1.
+        And the status of a failed start is what a supervisor acts on: Hypercorn logs the reason,
+        and its master exits with 0, which looks like success; with -w 0, without a master, the
+        status is 1.
         """,
     seconds=25.0,
     measures=True,
