@@ -1,16 +1,16 @@
 """★★ choose-for-a-load: from needs, by what was probed, to a server and the way to start it.
 
 ``cells`` are those of a feature table, in its order: ``server``, ``feature``, ``said`` (for people)
-and ``good``: True, False, or None where nobody can tell. ``needs`` are features, each with the ways
-of starting that offer it. ``ways`` are those that a server has, the plainest first; ``costs`` are
-µs of CPU for a request, where they were measured.
+and ``good``: True, False, or None: nobody can tell. ``needs`` are features, each with the ways of
+starting that offer it. ``ways`` are those that a server has, the plainest first; ``costs`` are µs
+of CPU for a request, where measured.
 
 Write ``choose``: return pairs (server, way), the best first. A choice meets all needs in one way of
 starting, the first that will do. The cheapest comes first. Who costs at most a tenth more than the
-cheapest that is left is level with it: take that group, in the table's order, then begin again with
-the rest (X 100, C 115, A 105 µs, in this order, gives X, A, C). Who was not measured comes last.
+cheapest left is level with it: take that group, in the table's order, then begin again with the
+rest (X 100, C 115, A 105: X, A, C). Last come those not measured.
 
-The check then starts your first choice, your way.
+The check then starts your first choice.
 """
 
 from workbench.ecosystem.features import Cell

@@ -74,12 +74,13 @@ class Choice:
         return sorted(found, key=price) if price is not None else found
 
     def _text(self, mine: Sequence[str], price: Price | None) -> str:
-        wide = max(len(" and ".join(rows)) for rows in self.needs.values())
+        wide = max(len(row) for rows in self.needs.values() for row in rows)
         lines = []
         for need, rows in self.needs.items():
             leaf = ", ".join(self._leaf([need], price)) or NOBODY
             lines.append(f"{'●' if need in mine else '○'} {need}")
-            lines.append(f"    {' and '.join(rows):<{wide}} ─▶ {leaf}")
+            lines += [f"    {row} and" for row in rows[:-1]]
+            lines.append(f"    {rows[-1]:<{wide}} ─▶ {leaf}")
         if mine:
             lines.append(f"all that is marked ● ─▶ {', '.join(self._leaf(mine, price)) or NOBODY}")
         return "\n".join(lines)
