@@ -17,6 +17,7 @@ one server, so that nothing else differs:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -201,6 +202,18 @@ def hops(costs: CpuCosts, pairs: Mapping[str, tuple[str, str]] = HOPS) -> dict[s
         for name, (there, here) in pairs.items()
         if {there, here} <= set(costs.rows)
     }
+
+
+def statuses_of(lines: Iterable[str]) -> dict[str, list[int]]:
+    """Ask several servers at the same time; a line is a name, and an option behind a blank."""
+
+    def one(line: str) -> list[int]:
+        name, _, option = line.partition(" ")
+        return statuses(SERVERS[name], option)
+
+    wanted = list(lines)
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        return dict(zip(wanted, pool.map(one, wanted), strict=True))
 
 
 def statuses(

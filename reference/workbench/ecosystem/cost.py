@@ -180,11 +180,12 @@ def interleaved(
 ) -> CpuCosts:
     """Measure each row and column in turns, and fill the costs.
 
-    A row that fails is left out from there on, with the reason.
+    A row is warmed up once, in its first column.  One that fails is left out from there on, with
+    the reason.
     """
     for number in range(rounds + 1):
         for (row, column), (pid, drive) in drives.items():
-            if row in costs.problems:
+            if row in costs.problems or (not number and column != costs.columns[0]):
                 continue
             try:
                 sample = measured(pid, drive, seconds if number else WARM)
