@@ -55,17 +55,15 @@ def rebuild(notebook: NotebookNode, folder: Path, fresh: bool = False) -> Notebo
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """Return a copy of ``notebook`` with the outputs of a fresh kernel, started in ``folder``."""
     notebook = copy.deepcopy(notebook)
-    client = NotebookClient(
-        notebook,
-        timeout=SECONDS_PER_CELL,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-        # Without it each kernel of ipykernel 7.4 warns that its TCP is not encrypted.
-        config=Config(KernelManager={"transport_encryption": "auto"}),
-    )
     try:
-        # What is stored is what a new learner sees.
-        client.execute(env={**os.environ, "HANDMADE_NO_PROGRESS": "1"})
+        try:
+            _run(notebook, folder)
+        except RuntimeError as error:
+            # Jupyter finds five free ports, lets them go, and tells them to the kernel: somebody
+            # may have got one of them meanwhile, and then the kernel ends before its first word.
+            if not str(error).startswith("Kernel died before replying"):
+                raise
+            _run(notebook, folder)
     except CellTimeoutError as error:
         raise BuildError(f"a cell ran for more than {SECONDS_PER_CELL} s\n{error}") from error
     except (CellExecutionError, CellControlSignal, DeadKernelError) as error:
@@ -77,6 +75,19 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         if cell.cell_type == "code" and cell.execution_count is None:
             cell.execution_count = number  # an empty cell: the kernel does not count it
     return notebook
+
+
+def _run(notebook: NotebookNode, folder: Path) -> None:
+    """Run a notebook in a kernel of its own; what is stored is what a new learner sees."""
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_PER_CELL,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        # Without it each kernel of ipykernel 7.4 warns that its TCP is not encrypted.
+        config=Config(KernelManager={"transport_encryption": "auto"}),
+    )
+    client.execute(env={**os.environ, "HANDMADE_NO_PROGRESS": "1"})
 
 
 def import_text(draft: Path, target: Path) -> NotebookNode:
