@@ -34,6 +34,7 @@ from typing import IO, Any
 
 import psutil  # type: ignore[import-untyped]
 
+from workbench.ecosystem.remains import below
 from workbench.exercises import apart_child, runner, stuck
 from workbench.exercises.model import Exercise
 from workbench.exercises.runner import FAILED, NOT_RUN, Grade, Result
@@ -225,7 +226,7 @@ class Check:
     def stop(self) -> None:
         """End the process with all that it has started, wherever it is."""
         if self._process is not None:
-            self._end(self._process, _descendants(self._process.pid))
+            self._end(self._process, below(self._process.pid))
 
     def _end(self, process: _Fresh | _Forked, others: Iterable[psutil.Process] = ()) -> None:
         self._process, self.done = None, True
@@ -362,15 +363,6 @@ class Check:
             return os.pread(dump.fileno(), 1 << 20, 0).decode(errors="replace")
         dump.seek(0)
         return dump.read().decode(errors="replace")
-
-
-def _descendants(pid: int) -> list[psutil.Process]:
-    """Return a process and all that it has started, also what has left its process group."""
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
 
 
 def _kill(group: int, others: Iterable[psutil.Process] = ()) -> None:

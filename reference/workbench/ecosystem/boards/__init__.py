@@ -11,7 +11,8 @@
 
 All have the routes of ``workbench.board``: ``/``, ``/posts``, ``/stream``, ``/slow``, ``/upload``,
 and ``/live`` where the framework has WebSockets (Django has none: Channels would bring them).
-``common`` is what they share.  Run one by ``gunicorn workbench.ecosystem.boards.flask_board:app``;
+``common`` is what they share, ``starlette_live`` the feed of the two that stand on Starlette.  Run
+one by ``gunicorn workbench.ecosystem.boards.flask_board:app``;
 BOARD_UPSTREAM is the URL of the service behind ``/slow``, BOARD_FOLDER where the two with a
 database keep it.
 """

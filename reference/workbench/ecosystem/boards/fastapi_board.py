@@ -6,7 +6,7 @@ No ``from __future__ import annotations`` here: FastAPI reads the annotations as
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import httpx
@@ -14,12 +14,12 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, W
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.websockets import WebSocketDisconnect
 
 from workbench.board.page import page
 from workbench.board.store import AUTHOR, TEXT, Board, Post
 
-from .common import EVERYBODY, LINES, UPSTREAM, following, line
+from .common import EVERYBODY, LINES, UPSTREAM, line
+from .starlette_live import tell_live
 
 board = Board()
 upstream = httpx.AsyncClient(base_url=UPSTREAM, limits=EVERYBODY, timeout=30, trust_env=False)
@@ -109,19 +109,5 @@ async def upload(request: Request) -> dict[str, int | str]:
 
 @app.websocket("/live")
 async def live(websocket: WebSocket) -> None:
-    """Tell a reader all posts, then each new one, until the reader leaves."""
-    await websocket.accept()
-
-    async def tell() -> None:
-        with suppress(WebSocketDisconnect):  # it has left in this very moment
-            async with aclosing(following(board)) as feed:
-                async for posts in feed:
-                    news = [post.as_dict() for post in posts]
-                    await websocket.send_json({"posts": news, "readers": board.listeners})
-
-    teller = asyncio.create_task(tell())
-    try:
-        async for _ in websocket.iter_text():
-            pass  # what a reader says is ignored, and its leaving ends this loop
-    finally:
-        teller.cancel()
+    """Tell a reader what is posted, until the reader leaves."""
+    await tell_live(websocket, board)

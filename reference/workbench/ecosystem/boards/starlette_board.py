@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import httpx
 from starlette.applications import Starlette
@@ -19,12 +19,13 @@ from starlette.responses import (
     StreamingResponse,
 )
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from workbench.board.page import page
 from workbench.board.store import Board
 
-from .common import EVERYBODY, LINES, UPSTREAM, following, line, number
+from .common import EVERYBODY, LINES, UPSTREAM, line, number
+from .starlette_live import tell_live
 
 board = Board()
 upstream = httpx.AsyncClient(base_url=UPSTREAM, limits=EVERYBODY, timeout=30, trust_env=False)
@@ -90,22 +91,8 @@ async def upload(request: Request) -> Response:
 
 
 async def live(websocket: WebSocket) -> None:
-    """Tell a reader all posts, then each new one, until the reader leaves."""
-    await websocket.accept()
-
-    async def tell() -> None:
-        with suppress(WebSocketDisconnect):  # it has left in this very moment
-            async with aclosing(following(board)) as feed:
-                async for posts in feed:
-                    news = [post.as_dict() for post in posts]
-                    await websocket.send_json({"posts": news, "readers": board.listeners})
-
-    teller = asyncio.create_task(tell())
-    try:
-        async for _ in websocket.iter_text():
-            pass  # what a reader says is ignored, and its leaving ends this loop
-    finally:
-        teller.cancel()
+    """Tell a reader what is posted, until the reader leaves."""
+    await tell_live(websocket, board)
 
 
 app = Starlette(
