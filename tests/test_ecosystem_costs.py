@@ -118,7 +118,10 @@ def test_every_adapter_answers_and_a_thread_costs_more_than_none():
 
 
 def test_a_context_that_leaks_breaks_asgirefs_adapter_and_ours_does_not_leak():
-    found = statuses_of(["ours", "uvicorn", "uvicorn --reset-contextvars"])
-    assert found["ours"] == found["uvicorn --reset-contextvars"] == [200] * 20
-    assert found["uvicorn"][-1] == 500  # it closes behind that
+    for _ in range(10):  # who is first there, the next request or the end of the last one?
+        found = statuses_of(["ours", "uvicorn", "uvicorn --reset-contextvars"])
+        assert found["ours"] == found["uvicorn --reset-contextvars"] == [200] * 20
+        if found["uvicorn"][-1] == 500:  # it closes behind that
+            break
+    assert found["uvicorn"][-1] == 500
     assert set(statuses(SERVERS["uvicorn"], path="/wsgi/ours")) == {200}
