@@ -49,6 +49,7 @@ READY = 10.0  # seconds a server may take until it accepts connections
 
 APP = f"""
 import asyncio
+import gc
 import time
 
 def app(environ, start_response):
@@ -81,6 +82,14 @@ async def asgi_slow(scope, receive, send):
     if scope["type"] == "http":
         await asyncio.sleep({WAIT})
         await asgi(scope, receive, send)
+
+DEFAULTS = gc.get_threshold()
+
+async def asgi_unsettled(scope, receive, send):
+    if gc.get_threshold() != DEFAULTS:
+        gc.unfreeze()
+        gc.set_threshold(*DEFAULTS)
+    await asgi_slow(scope, receive, send)
 """
 
 # --- The servers ------------------------------------------------------------------------------
@@ -147,10 +156,12 @@ ROWS = (
     # Keep-alive takes wsgiref a thread for each connection.
     Row("wsgiref", "wsgiref, a thread each", (THIS, "serve", "wsgiref", "{port}")),
 )
-# Our asynchronous shell first, for it is the one that has targets.
+# Our asynchronous shell first, for it is the one that has targets; uvicorn is what it is held to.
+# The last shows what of it is owed to `handmade.collector`.
 CROWD = (
     Row("aio", "handmade, asyncio", _handmade(app="asgi_slow")),
     Row("uvicorn", "uvicorn, httptools", _uvicorn("--loop", "asyncio", app="asgi_slow")),
+    Row("unsettled", "handmade, asyncio, gc untouched", _handmade(app="asgi_unsettled")),
 )
 BY_HAND, LONG = ("--loop", "handmade"), ("--keep-alive", "99")
 IDLE = (

@@ -15,7 +15,7 @@ LAYERS = {
     "shells": [
         "access_log", "service", "waiting", "wire", "connection*", "blocking*", "threads*",
         "processes*", "loop*", "aio*", "async_*", "protocol*", "watchdog", "tls*",
-        "cgi_process",
+        "cgi_process", "collector",
     ],
     "command line": ["cli", "options", "loading", "__main__"],
 }  # fmt: skip

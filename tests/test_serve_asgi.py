@@ -31,6 +31,7 @@ from test_serve import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from handmade.collector import YOUNG
 from workbench.contracts.asgi_websocket_client import handshake
 
 LOOPS = ["asyncio", "uvloop", "handmade"]
@@ -400,6 +401,33 @@ def test_without_debug_blocking_nothing_is_said():
         assert get(f"{url}/block?0.3").text == "blocked"
         process.send_signal(signal.SIGTERM)
         assert "held" not in process.communicate(timeout=PATIENCE)[1].decode()
+
+
+# ---------------------------------------------------------------- the garbage collector
+
+TELLS = """
+import gc
+
+{first}
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise NotImplementedError
+    body = repr((gc.get_freeze_count() > 0, gc.get_threshold()[0])).encode()
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await send({{"type": "http.response.body", "body": body}})
+"""
+
+
+@pytest.mark.parametrize(("first", "young"), [("", YOUNG), ("gc.set_threshold(555, 5, 5)", 555)])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_collector_is_settled_unless_the_application_has(
+    workers, first, young, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "tells.py").write_text(TELLS.format(first=first))
+    with asgi("--workers", str(workers), app="tells:app") as (_, url):
+        assert get(url).text == repr((True, young))
 
 
 # ---------------------------------------------------------------- WebSockets

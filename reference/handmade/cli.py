@@ -21,6 +21,7 @@ from typing import Any
 from .access_log import AccessLog
 from .aio import Asyncio
 from .blocking import OneAtATime
+from .collector import settle
 from .events import Limits
 from .lifespan import LifespanFailed
 from .loading import CannotLoad, interface_of, load
@@ -77,20 +78,26 @@ def _serve_processes(
     return processes.status
 
 
-class LoggedShell:
-    """A shell with an access log, which is written to its end when the shell stops."""
+class OnlyShell:
+    """A shell that has its process to itself, and closes the access log behind it."""
 
-    def __init__(self, shell: Shell, log: AccessLog) -> None:
+    def __init__(self, shell: Shell, log: AccessLog | None) -> None:
         self.stop = shell.stop
         self._shell = shell
         self._log = log
 
     def serve(self, listener: socket.socket, ready: Callable[[], object] = lambda: None) -> None:
         """Serve until stopped."""
+
+        def settled() -> None:
+            settle()
+            ready()
+
         try:
-            self._shell.serve(listener, ready)
+            self._shell.serve(listener, settled)
         finally:
-            self._log.close()
+            if self._log is not None:
+                self._log.close()
 
 
 def _load_certificate(options: argparse.Namespace) -> Tls | None:
@@ -124,8 +131,7 @@ def _make_shell(options: argparse.Namespace, tls: Tls | None) -> Shell:
         websocket=WebSocketLimits(options.ws_max_size, options.ws_max_size),
         deflate=None if options.no_ws_deflate else DEFAULT_DEFLATE,
     )
-    shell = _shell(options, service)
-    return LoggedShell(shell, log) if log else shell
+    return OnlyShell(_shell(options, service), log)
 
 
 def _shell(options: argparse.Namespace, service: Service) -> Shell:
