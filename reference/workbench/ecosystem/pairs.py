@@ -206,10 +206,13 @@ def tell_more(found: Conversation, run: Run) -> None:
 
     Who listens before the application is loaded, as Gunicorn does, only seems to start.
     """
-    found.log = next((line for line in reversed(run.log) if line.strip()), "")
-    if not any(each.good for each in found.steps) and run.live.ended_within(ENDS):
-        found.problem = f"{found.pair.server.title}: the server ended after it said: {found.log}"
-        found.steps, found.log = [], ""
+    ended = not any(each.good for each in found.steps) and run.live.ended_within(ENDS)
+    last = next((line for line in reversed(run.log) if line.strip()), "")
+    if ended:
+        found.problem = f"{found.pair.server.title}: the server ended after it said: {last}"
+        found.steps = []
+    else:
+        found.log = last
 
 
 def converse_all(wanted: Iterable[Pair], at_once: int = AT_ONCE) -> Iterator[Conversation]:
