@@ -352,7 +352,7 @@ class Check:
         while time.monotonic() < end:
             time.sleep(0.05)
             before, text = text, self._dumped()
-            if text and text == before:
+            if text == before and place_in(text):  # it is written line by line: this is all
                 break
         return place_in(text)
 
