@@ -42,13 +42,16 @@ def carrying(name: str, value: str) -> list[psutil.Process]:
 
 
 def running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Return those that still run, without us; a zombie has ended, whoever ought to wait for it."""
+    """Return those that still run, without us.
+
+    A zombie has ended, whoever ought to wait for it; who has given back its memory is about to.
+    """
     found = []
     for each in processes:
         try:
             if each.pid == os.getpid() or not each.is_running():
                 continue
-            if each.status() != psutil.STATUS_ZOMBIE:
+            if each.status() != psutil.STATUS_ZOMBIE and each.memory_info().vms:
                 found.append(each)
         except psutil.NoSuchProcess:
             continue

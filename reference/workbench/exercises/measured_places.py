@@ -175,16 +175,26 @@ PLACES = 4
 
 
 class Asked:
-    """Asks a strict upstream by httpx; raises when it refuses."""
+    """Asks a strict upstream by httpx; raises when it refuses.
+
+    ``most`` is how many questions were under way at once: a slow client may send them so slowly
+    that the upstream has never seen as many.
+    """
 
     def __init__(self, up: Strict) -> None:
         everybody = httpx.Limits(max_connections=None)
         self.client = httpx.AsyncClient(base_url=up.url, limits=everybody, trust_env=False)
         self.done: list[str] = []
+        self.most = self._now = 0
 
     async def __call__(self, path: str) -> bytes:
         """Return the content of the answer."""
-        answer = await self.client.get(path)
+        self._now += 1
+        self.most = max(self.most, self._now)
+        try:
+            answer = await self.client.get(path)
+        finally:
+            self._now -= 1
         answer.raise_for_status()
         self.done.append(path)
         return answer.content
@@ -226,6 +236,8 @@ async def never_more(cls: Any) -> None:
                     f"20 questions, at most {PLACES} at a time: the upstream has refused "
                     f"{seen['refused']} of them, for there were more"
                 ) from None
+    if ask.most > PLACES:
+        raise Broken(f"20 questions, at most {PLACES} at a time: {ask.most} were asked at once")
 
 
 async def as_many_as_allowed(cls: Any) -> None:
