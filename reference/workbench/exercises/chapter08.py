@@ -936,10 +936,10 @@ def no_second_turn(kind: Any) -> None:
 
     async def stubborn() -> float:
         try:
-            await loop.sleep(NAP * 2)
+            await loop.sleep(NAP * 5)
         except cancelled:
             began = time.monotonic()
-            await loop.sleep(NAP * 4)
+            await loop.sleep(NAP * 8)
             return time.monotonic() - began
         return 0.0
 
@@ -950,7 +950,7 @@ def no_second_turn(kind: Any) -> None:
         slept: float = await task
         return slept
 
-    took_about(run(loop, main()), NAP * 4, "a sleep behind one that was cancelled")
+    took_about(run(loop, main()), NAP * 8, "a sleep behind one that was cancelled")
 
 
 def twice(kind: Any) -> None:
@@ -1038,9 +1038,9 @@ def in_time(kind: Any) -> None:
     loop = kind()
 
     async def main() -> str:
-        async with loop.timeout(NAP * 2):
+        async with loop.timeout(NAP * 8):
             await loop.sleep(NAP / 2)
-        await loop.sleep(NAP * 3)
+        await loop.sleep(NAP * 9)
         return "undisturbed"
 
     same(run(loop, main()), "undisturbed", "a block that was done in time, and what follows it")
@@ -1052,7 +1052,7 @@ def own_errors(kind: Any) -> None:
 
     async def main() -> str:
         try:
-            async with loop.timeout(NAP * 3):
+            async with loop.timeout(NAP * 8):
                 await loop.sleep(NAP / 2)
                 raise LookupError("on purpose")
         except LookupError:

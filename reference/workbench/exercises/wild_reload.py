@@ -127,6 +127,8 @@ class Shop:
         with suppress(psutil.Error):
             if process.status() == psutil.STATUS_ZOMBIE:
                 return process.ppid() == os.getpid() and process.pid in self._seen
+            if process.pid in self._seen:  # who is about to end has no command line any more
+                return True
             if str(self.folder) in process.cmdline():
                 self._seen.add(process.pid)
                 return True
