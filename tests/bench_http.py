@@ -51,6 +51,7 @@ APP = f"""
 import asyncio
 import gc
 import time
+from handmade.collector import settle
 
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "13")])
@@ -87,8 +88,12 @@ DEFAULTS = gc.get_threshold()
 
 async def asgi_unsettled(scope, receive, send):
     if gc.get_threshold() != DEFAULTS:
-        gc.unfreeze()
         gc.set_threshold(*DEFAULTS)
+    await asgi_slow(scope, receive, send)
+
+async def asgi_settled(scope, receive, send):
+    if gc.get_threshold() == DEFAULTS:
+        settle()
     await asgi_slow(scope, receive, send)
 """
 
@@ -157,11 +162,16 @@ ROWS = (
     Row("wsgiref", "wsgiref, a thread each", (THIS, "serve", "wsgiref", "{port}")),
 )
 # Our asynchronous shell first, for it is the one that has targets; uvicorn is what it is held to.
-# The last shows what of it is owed to `handmade.collector`.
+# The last two show what of it is owed to `handmade.collector`.
 CROWD = (
     Row("aio", "handmade, asyncio", _handmade(app="asgi_slow")),
     Row("uvicorn", "uvicorn, httptools", _uvicorn("--loop", "asyncio", app="asgi_slow")),
-    Row("unsettled", "handmade, asyncio, gc untouched", _handmade(app="asgi_unsettled")),
+    Row("unsettled", "handmade, gc as Python has it", _handmade(app="asgi_unsettled")),
+    Row(
+        "uvicorn-s",
+        "uvicorn, gc as handmade has it",
+        _uvicorn("--loop", "asyncio", app="asgi_settled"),
+    ),
 )
 BY_HAND, LONG = ("--loop", "handmade"), ("--keep-alive", "99")
 IDLE = (

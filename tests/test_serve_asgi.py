@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -31,8 +32,9 @@ from test_serve import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from handmade.collector import YOUNG
+from handmade.collector import CPYTHONS, SELDOM
 from workbench.contracts.asgi_websocket_client import handshake
+from workbench.running import running
 
 LOOPS = ["asyncio", "uvloop", "handmade"]
 WORKERS = {"1": [], "2": ["--workers", "2"]}
@@ -405,6 +407,12 @@ def test_without_debug_blocking_nothing_is_said():
 
 # ---------------------------------------------------------------- the garbage collector
 
+
+async def hello(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
 TELLS = """
 import gc
 
@@ -413,21 +421,61 @@ import gc
 async def app(scope, receive, send):
     if scope["type"] != "http":
         raise NotImplementedError
-    body = repr((gc.get_freeze_count() > 0, gc.get_threshold()[0])).encode()
+    body = repr((gc.isenabled(), gc.get_threshold())).encode()
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     await send({{"type": "http.response.body", "body": body}})
 """
 
 
-@pytest.mark.parametrize(("first", "young"), [("", YOUNG), ("gc.set_threshold(555, 5, 5)", 555)])
+OWN = gc.get_threshold()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_collector_is_settled_unless_the_application_has(
-    workers, first, young, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    ("first", "tells"),
+    [
+        ("", (True, (*OWN[:2], SELDOM) if OWN in CPYTHONS else OWN)),
+        ("gc.set_threshold(555, 5, 5)", (True, (555, 5, 5))),
+        ("gc.disable()", (False, OWN)),
+    ],
+)
+def test_the_collector_is_settled_unless_somebody_else_has(
+    workers, first, tells, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "tells.py").write_text(TELLS.format(first=first))
     with asgi("--workers", str(workers), app="tells:app") as (_, url):
-        assert get(url).text == repr((True, young))
+        assert get(url).text == repr(tells)
+
+
+def test_a_server_inside_another_program_leaves_the_collector_alone():
+    before = gc.get_threshold(), gc.get_freeze_count()
+    with running(hello) as server:
+        assert server.get("/").status_code == 200
+        assert (gc.get_threshold(), gc.get_freeze_count()) == before
+
+
+IN_A_CYCLE = """
+class Audit:
+    def __init__(self):
+        self.file = open("audit.txt", "w")
+        self.me = self
+
+async def app(scope, receive, send):
+    raise NotImplementedError
+
+audit = Audit()
+audit.file.write("kept")
+"""
+
+
+def test_a_file_in_a_cycle_is_written_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "keeps.py").write_text(IN_A_CYCLE)
+    with asgi("--chdir", str(tmp_path), app="keeps:app") as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert (tmp_path / "audit.txt").read_text() == "kept"
 
 
 # ---------------------------------------------------------------- WebSockets
