@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 
 import nbformat
 import pytest
@@ -550,7 +551,32 @@ def test_start_does_nothing_outside_of_a_notebook():
 def test_a_free_port_is_looked_for_without_listening_there(monkeypatch):
     """A socket that listens, copied by a fork of another thread, would accept for a server."""
     monkeypatch.setattr(socket.socket, "listen", lambda *args: pytest.fail("it listens"))
-    port = hosts._free_port()
+    port, sign = hosts._free_port()
     assert port in hosts.LOW_PORTS
     with socket.socket() as sock:
         assert sock.connect_ex((hosts.HOST, port)) != 0
+    if sign is not None:
+        sign.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs all of 127.0.0.0/8")
+def test_a_port_is_chosen_once_until_it_is_let_go(monkeypatch):
+    """A server that shares its port would answer for another that has chosen the same."""
+    monkeypatch.setattr(hosts, "LOW_PORTS", range(19_990, 19_992))
+    with ExitStack() as stack:
+        ports = set()
+        for _ in range(2):
+            port, sign = hosts._free_port()
+            stack.enter_context(sign)
+            ports.add(port)
+        assert ports == {19_990, 19_991}
+        with pytest.raises(OSError, match="no free port"):
+            hosts._free_port()
+    port, sign = hosts._free_port()
+    sign.close()
+    assert port in ports
+
+
+def test_a_command_that_cannot_be_started_leaves_nothing():
+    with pytest.raises(FileNotFoundError), running(command="no-such-command {port}"):
+        pass

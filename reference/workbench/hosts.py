@@ -8,6 +8,7 @@ who talks to it, is not known here.
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import os
 import random
@@ -29,6 +30,7 @@ from workbench.logs import Log
 from workbench.places import place_of_thread
 
 HOST = "127.0.0.1"
+SIGN_HOST = "127.0.0.2"
 LOW_PORTS = range(20_000, 32_000)
 PORTS = random.SystemRandom()  # which no test seeds: two processes must not choose alike
 SIGNS = 0.2  # seconds to wait for a thread before the next, ruder way to end it
@@ -248,15 +250,29 @@ class CommandHost:
 
         Raise RuntimeError with its last words when the command ends before it accepts.
         """
-        self.port = port or _free_port()
+        self.port, self._sign = (port, None) if port else _free_port()
         self._log = log
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115  # closed by stop()
+        try:
+            self._process = self._start(command, **more)
+        except BaseException:
+            self._let_go()
+            raise
+        self.pid = self._process.pid
+        self.is_running = True
+        try:
+            self._wait_until_it_accepts(patience)
+        except BaseException:
+            self.stop(1.0)
+            raise
+
+    def _start(self, command: str, **more: Any) -> subprocess.Popen[bytes]:
         words = shlex.split(command, posix=os.name == "posix")
         words = [word.format(port=self.port, python=sys.executable, host=HOST) for word in words]
         bin_folder = str(Path(sys.executable).parent)
         path = os.pathsep.join([bin_folder, os.environ.get("PATH", "")])
         env = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **more.pop("env", {})}
-        self._process = subprocess.Popen(
+        return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -265,13 +281,11 @@ class CommandHost:
             start_new_session=True,
             **more,
         )
-        self.pid = self._process.pid
-        self.is_running = True
-        try:
-            self._wait_until_it_accepts(patience)
-        except BaseException:
-            self.stop(1.0)
-            raise
+
+    def _let_go(self) -> None:
+        self._output.close()
+        if self._sign is not None:
+            self._sign.close()
 
     def _wait_until_it_accepts(self, patience: float) -> None:
         end = time.monotonic() + patience
@@ -308,7 +322,7 @@ class CommandHost:
         self.is_running = False
         self._process.wait()
         self.collect()
-        self._output.close()
+        self._let_go()
         return hung
 
     def _kill_group(self) -> None:
@@ -319,20 +333,32 @@ class CommandHost:
             self._process.kill()
 
 
-def _free_port() -> int:
-    """Return a port that nobody has, and that nobody is given before our command asks for it.
+def _free_port() -> tuple[int, socket.socket | None]:
+    """Return a port that nobody has, and what keeps it for us until that is closed.
 
     A system gives out high ports, to servers on port 0 and to clients: with one of those we could
     find somebody else's server where we look for ours.  And we only bind, and do not listen: were
     another thread to fork now, its child would hold the socket for a moment, and accept for ours.
+
+    Between this and the command's own bind another process of ours could choose alike, and a server
+    that shares its port (SO_REUSEPORT) would answer for the other.  So who has chosen a port holds
+    the same number of UDP, at an address where nobody serves; not on systems without that address.
     """
     for _ in range(100):
         port = PORTS.choice(LOW_PORTS)
+        sign = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sign.bind((SIGN_HOST, port))
+        except OSError as error:
+            sign.close()
+            if error.errno == errno.EADDRINUSE:
+                continue
         with suppress(OSError), socket.socket() as sock:
             if os.name == "posix":  # or a port whose last connections still fade would seem taken
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((HOST, port))
-            return port
+            return port, sign if sign.fileno() >= 0 else None
+        sign.close()
     raise OSError(f"no free port from {LOW_PORTS.start} to {LOW_PORTS.stop}")
 
 
