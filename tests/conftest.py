@@ -24,12 +24,12 @@ def pytest_configure(config):
         "filterwarnings",
         "ignore:(?s).*TookTooLong:pytest.PytestUnhandledThreadExceptionWarning",
     )
-    # A wrong answer may start threads that die later than its test: their exceptions are its own.
-    config.addinivalue_line(
-        "filterwarnings",
-        "ignore:(?s).*/test_(a_wrong_answer|it_fails)\\w*/ch[0-9]:"
-        "pytest.PytestUnhandledThreadExceptionWarning",
-    )
+    # Threads and coroutines of a wrong answer may end later than its test, and complain then.
+    for late in ("PytestUnhandledThreadExceptionWarning", "PytestUnraisableExceptionWarning"):
+        config.addinivalue_line(
+            "filterwarnings",
+            f"ignore:(?s).*/test_(a_wrong_answer|it_fails)\\w*/ch[0-9]:pytest.{late}",
+        )
     trust_one_authority(config)
     hear_ctrl_c()
 
