@@ -269,7 +269,11 @@ def test_what_a_probe_has_forgotten_is_ended_and_told(small):
     children = []
 
     def forgets(run):
-        children.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        code = "print(flush=True); import time; time.sleep(60)"
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        children.append(child)
+        with child.stdout:
+            child.stdout.readline()  # before it runs it has no command line
         return Finding("done")
 
     table = table_of([small()], [forgets, answer])
