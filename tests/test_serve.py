@@ -285,6 +285,37 @@ def test_a_worker_that_is_told_to_stop_shuts_the_door_for_nobody_else(app):
         assert get(url).status_code == 200
 
 
+class Waiting:
+    """A shell that serves until it is told to stop, for 10 s at most."""
+
+    def __init__(self):
+        self.told = threading.Event()
+        self.stop = self.told.set
+
+    def serve(self, listener, ready):
+        ready()
+        if not self.told.wait(10):
+            os._exit(9)
+
+
+@needs_fork
+def test_a_newborn_hears_its_signal():
+    family = processes.Processes(Waiting, 1)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: family.stop())
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for _ in range(20):
+                pid = family._start(listener)
+                os.kill(pid, signal.SIGTERM)
+                assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+                os.close(family._born.pop(pid).reader)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        family._waker.close()
+        for end in family._lifeline:
+            os.close(end)
+
+
 @needs_fork
 @needs_proc
 def test_a_view_that_ends_its_process_ends_a_worker_whatever_the_status():
