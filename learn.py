@@ -326,9 +326,9 @@ def module(*words):
 
 PYTEST = ["pytest", "-n"]
 NBVAL = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=60"]
-NBVAL += ["--nbval-sanitize-with=tests/nbval_sanitize.cfg", "--dist=loadfile"]
-NBVAL += ["--no-loadscope-reorder"]
-FIRST = ["14", "06", "12", "13", "15", "05", "10"]  # who take long: what is last runs alone
+NBVAL += ["--nbval-sanitize-with=tests/nbval_sanitize.cfg"]
+NBVAL += ["--dist=loadfile", "--no-loadscope-reorder"]
+FIRST = ["14", "06", "12", "13", "15", "05", "10"]  # the longest: begun last, one would run alone
 
 
 def in_turns():

@@ -106,7 +106,7 @@ def test_every_way_answers_and_is_gone(name, way):
             wait_until(lambda: len(below(run.pid)) >= 3, "a master and two workers")
             family = below(run.pid)
     assert run.survivors == []
-    assert remains.those_that_stay(family, 3.0) == []
+    assert remains.running(family) == []
     assert remains.carrying(remains.MARK, str(folder)) == []
     assert not folder.exists()
     # Another test may be given the port for its own server meanwhile, and lets it go again.
@@ -343,7 +343,7 @@ def test_one_that_forgets_its_children(tmp_path, script, count):
         came = family()
     assert len(run.survivors) == count
     assert all(line.endswith(SLEEPS) for line in run.survivors)
-    assert remains.those_that_stay(came, 3.0) == []
+    assert remains.running(came) == []
     assert leftovers(since) == []
 
 
@@ -361,7 +361,7 @@ def test_one_that_ignores_every_wish(tmp_path):
     with serving(bad(tmp_path, script + "time.sleep(60)")) as run:
         family = below(run.pid)
     assert time.monotonic() - begin < 6
-    assert remains.those_that_stay(family, 3.0) == []
+    assert remains.running(family) == []
 
 
 def test_one_that_dies_in_the_block(tmp_path):
@@ -379,7 +379,7 @@ def test_a_master_that_was_killed():
         family = below(run.pid)
         os.kill(run.pid, signal.SIGKILL)
         wait_until(lambda: not run.live.alive, "its death")
-    assert remains.those_that_stay(family, 3.0) == []
+    assert remains.running(family) == []
 
 
 def test_an_error_in_the_block_ends_it_too():
@@ -387,7 +387,7 @@ def test_an_error_in_the_block_ends_it_too():
         wait_until(lambda: len(below(run.pid)) == 3, "the workers")
         family = below(run.pid)
         raise ZeroDivisionError
-    assert remains.those_that_stay(family, 3.0) == []
+    assert remains.running(family) == []
 
 
 # --- what is told at the end ------------------------------------------------------------------

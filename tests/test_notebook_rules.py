@@ -361,7 +361,7 @@ CLASS = "class A:\n" + "\n".join(f"    x{number} = 1" for number in range(24))
         (source(1, "try:\n    f()\nexcept OSError:\n    pass"), "hides_no_failure"),
         (lambda cells: cells[2].update(metadata={}), "shows_failures_where_it_says_so"),
         (lambda cells: cells[2].update(outputs=[]), "shows_failures_where_it_says_so"),
-        (printing("in /home/me/course"), "outputs_are_of_no_machine"),
+        (printing("in /Users/me/course"), "outputs_are_of_no_machine"),
         (printing(r"in C:\Users"), "outputs_are_of_no_machine"),
         (printing("http://127.0.0.1:40211/"), "outputs_are_of_no_machine"),
         (printing("('127.0.0.1', 40211)"), "outputs_are_of_no_machine"),

@@ -317,6 +317,20 @@ def test_a_newborn_hears_its_signal():
 
 
 @needs_fork
+def test_a_fork_that_fails_leaves_no_signal_unheard(monkeypatch):
+    def fails():
+        raise BlockingIOError("no more processes")
+
+    family = processes.Processes(Waiting, 1)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    monkeypatch.setattr(os, "fork", fails)
+    with pytest.raises(BlockingIOError):
+        family._start(None)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    family._waker.close()
+
+
+@needs_fork
 @needs_proc
 def test_a_view_that_ends_its_process_ends_a_worker_whatever_the_status():
     with served(*SHELLS["processes"]) as (process, url):

@@ -119,8 +119,10 @@ class Processes:
         """Fork one worker; it writes into a pipe of its own when its application is there."""
         reader, ready = os.pipe()
         held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
-        pid = os.fork()  # in the child Python drops the signals that have come meanwhile
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        try:
+            pid = os.fork()  # in the child Python drops the signals that have come meanwhile
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         if pid == 0:
             status = 1
             try:
