@@ -343,8 +343,10 @@ def early_invitation(patch):
     patch(protocol_http2_stream.StreamChannel, "__init__", invites)
 
 
-@mutant("what is said leaves in the next turn but one, if anybody writes", "each body at once")
-def late(patch):
+@mutant(
+    "a window that is given back is told when somebody writes", "an upload through a small window"
+)
+def told_late(patch):
     patch(protocol_http2_wire.Http2Wire, "flush_soon", nothing)
 
 

@@ -262,7 +262,7 @@ def test_the_access_log_has_each_stream_once(shell):
 
 
 @shells
-def test_what_all_streams_say_in_one_turn_leaves_in_one_write(shell, monkeypatch):
+def test_what_all_streams_do_in_one_turn_is_settled_once(shell, monkeypatch):
     flushes = []
     flush = Http2Protocol._flush
 

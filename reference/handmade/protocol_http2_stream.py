@@ -121,11 +121,16 @@ class StreamChannel:
         return self.gone or int(self.engine.waiting(self.id)) <= HELD
 
     def send(self, *events: Outgoing) -> None:
-        """Let events wait to be sent with what the other streams have to say."""
+        """Send events, as far as the windows allow, before the application goes on.
+
+        It may hold the loop: "Protocol servers must flush any data passed to them into the send
+        buffer before returning from a send call" (ASGI HTTP 2.5, Response Body).
+        """
         if self.gone:
             raise Disconnected("the client has left")
         for event in events:
             self.engine.put(event, self.id)
+        self.wire.push()
         self.wire.flush_soon()
         if type(events[-1]) is End:
             self._complete()
@@ -185,7 +190,7 @@ class StreamChannel:
 
     def cut(self, code: int) -> None:
         """Reset this stream."""
-        if not self.gone and self.id in self.engine.streams:
+        if self.id in self.engine.streams:  # also one that is gone, whose last words nobody takes
             self.engine.reset(self.id, code)
             self.wire.flush_soon()
         self.lose()

@@ -1,6 +1,7 @@
 """One client's HTTP/2 connection: how what its streams have to say leaves, and how it ends.
 
-What all of them say in one turn of the loop leaves in one write.
+Responses leave as they are sent.  All else that happens in one turn of the loop, windows given back
+and room that came free, is settled once, before the next turn.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Http2Wire(AsyncWire):
     # ------------------------------------------------------------ sending
 
     def flush_soon(self) -> None:
-        """Send before the next turn of the loop, once for all that is said in this one."""
+        """Settle before the next turn of the loop, once for all that happens in this one."""
         if not self._flushing:
             self._flushing = True
             self.shell.loop.call_soon(self._flush)
@@ -45,17 +46,20 @@ class Http2Wire(AsyncWire):
         self._flushing = False
         if self.gone:
             return
-        engine = self.engine
-        if data := engine.outgoing(BURST if self.writable else 0):
-            self.transport.write(data)
-            if self.transport.is_closing():  # a write has failed: who streams must not go on
-                self._lose_all()
-                return
+        self.push()
+        if self.transport.is_closing():  # a write has failed: who streams must not go on
+            self._lose_all()
+            return
         self._settle()
-        if engine.must_close:
+        if self.engine.must_close:
             self._leave()
-        elif engine.more and self.writable:
+        elif self.engine.more and self.writable:
             self.flush_soon()
+
+    def push(self) -> None:
+        """Send what can be sent."""
+        if data := self.engine.outgoing(BURST if self.writable else 0):
+            self.transport.write(data)
 
     def _settle(self) -> None:
         """Let applications go on whose bytes have left, and count out the streams that are over.

@@ -11,6 +11,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -132,9 +133,13 @@ def reset(transport: Any) -> None:
 
 
 class Relay:
-    """Listen at ``place`` for clients that speak plain TCP; ``address`` is the server's."""
+    """Listen at ``place`` for clients that speak plain TCP; ``address`` is the server's.
 
-    def __init__(self) -> None:
+    ``make(address, transports)`` makes the protocol that talks to a client.
+    """
+
+    def __init__(self, make: Callable[..., asyncio.Protocol] = Plain) -> None:
+        self._make = make
         self.address: tuple[str, int] = ("", 0)
         self.place: tuple[str, int] = ("", 0)
         self._loop = asyncio.new_event_loop()
@@ -148,7 +153,7 @@ class Relay:
     async def _serve(self) -> None:
         transports: set[Any] = set()
         server = await self._loop.create_server(
-            lambda: Plain(self.address, transports), "127.0.0.1", 0, backlog=1024
+            lambda: self._make(self.address, transports), "127.0.0.1", 0, backlog=1024
         )
         self.place = server.sockets[0].getsockname()
         self._begun.set()
