@@ -17,6 +17,7 @@ from tls_clients import CERTIFICATE, tls
 from handmade.http2_events import Http2Limits
 from handmade.protocol_http2 import Http2Protocol
 from handmade.service import Timeouts
+from handmade.wsgi_in_asgi import WsgiInAsgi
 from workbench.contracts.asgi_probes import App, answer, body, body_of, hello, instant, start
 from workbench.contracts.http2_client import Http2Wire, Response, head, windows
 
@@ -99,6 +100,19 @@ def test_httpx_inside_tls_agrees_on_http2_and_on_http1_1(shell):
                 assert got.text.split()[:2] == told(1).split()[:2]
                 down = client.get(url(server, "/down/40", "https"))
                 assert down.content == BLOCK * 40
+
+
+def test_a_wsgi_application_is_told_the_version_as_cgi_writes_it():
+    """RFC 3875 §4.1.16: HTTP-Version = "HTTP" "/" 1*digit "." 1*digit"""
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [environ["SERVER_PROTOCOL"].encode(), environ["wsgi.input"].read()]
+
+    with serving(WsgiInAsgi(app)) as server:
+        with httpx.Client(http1=False, http2=True) as client:
+            assert client.post(url(server), content=b"!").text == "HTTP/2.0!"
+        assert httpx.post(url(server), content=b"!").text == "HTTP/1.1!"
 
 
 @shells

@@ -63,7 +63,8 @@ def request_environ(request: Request, base: Environ, script_name: str) -> Enviro
     environ.update(field_environ(tuple(request.fields)))
     environ.update(target_environ(request.target, script_name))
     environ["REQUEST_METHOD"] = request.method.decode("ascii")
-    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.version == b"1.1" else "HTTP/1.0"
+    major, _, minor = request.version.decode("ascii").partition(".")
+    environ["SERVER_PROTOCOL"] = f"HTTP/{major}.{minor or 0}"  # RFC 3875 §4.1.16: also of HTTP/2
     return environ
 
 
