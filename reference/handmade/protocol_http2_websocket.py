@@ -61,6 +61,7 @@ class WebSocketStream(StreamChannel):
         """Send bytes, without waiting."""
         if not self.gone:
             self.engine.put(Data(data), self.id)
+            self.wire.push()
             self.wire.flush_soon()
 
     def taken(self) -> None:
@@ -147,5 +148,6 @@ def accept(
     wire.shell.loop.call_soon(channel.ring)  # who waits for the request waits for messages now
     for event in channel.unread():
         stream.feed(event)
+    wire.push()
     wire.flush_soon()
     return stream.messages

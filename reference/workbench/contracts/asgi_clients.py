@@ -149,6 +149,24 @@ def a_task_behind_the_response(server: Any) -> None:
     same((running, app.errors), (0, []), "those that were still running, and their errors")
 
 
+@case("asgi", "a client that need not wait", "ASGI HTTP 2.5, Response Body", 9)
+def a_client_that_need_not_wait(server: Any) -> None:
+    """The last body is on its way when ``send`` returns, also if the application then computes."""
+    came = instant(server, "the client to have the answer")
+
+    @App
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, b"whole")
+        came.wait()  # it holds the loop
+
+    with up(server, app) as connect:
+        wire = connect().send(request())
+        same(wire.response().body, b"whole", "the answer of an application that computes")
+        came.happens()
+        app.ended.wait()
+    same(app.errors, [], "the application's errors")
+
+
 @case("asgi", "context variables", "Python, contextvars", 9)
 def context_variables(server: Any) -> None:
     """What one request sets in a context variable, no other request sees, on no connection."""

@@ -739,6 +739,23 @@ def both_at_once(server: Any) -> None:
         talk.send(TEXT, b"hello").message(TEXT, b"hello", "the echo")
 
 
+@case("asgi", "a message at once", SEND, 12, NEEDS)
+def a_message_at_once(server: Any) -> None:
+    """A message is on its way when ``send`` returns, also if the application then computes."""
+    came = instant(server, "the client to have the message")
+
+    async def view(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.send", "text": "first"})
+        came.wait()  # it holds the loop
+        await send({"type": "websocket.send", "text": "last"})
+
+    with talking(server, accepting(view)) as talk:
+        talk.send(TEXT, b"go").message(TEXT, b"first", "a message of an application that computes")
+        came.happens()
+        talk.message(TEXT, b"last", "the message behind it")
+
+
 def goodbye(talk: Talk) -> Frame:
     """Hear what a server says that stops, and answer it."""
     got = talk.hear("the close of a server that stops")
