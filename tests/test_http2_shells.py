@@ -8,13 +8,16 @@ import ssl
 import subprocess
 import threading
 import time
+from unittest import mock
 
 import httpx
 import pytest
 from contracts.async_shells import PATIENT, SHELLS, serving
+from contracts.http2_shells import Http2Ours
 from tls_clients import CERTIFICATE, tls
 
-from handmade.http2_events import Http2Limits
+from handmade import async_shell
+from handmade.http2_events import Code, Http2Limits
 from handmade.protocol_http2 import Http2Protocol
 from handmade.service import Timeouts
 from handmade.wsgi_in_asgi import WsgiInAsgi
@@ -401,3 +404,15 @@ def test_httpx_gets_its_answer_from_a_server_that_stops(shell):
         asking.join()
         stopping.join()
     assert got == [b"at last"]
+
+
+@two_shells
+def test_who_is_refused_and_takes_nothing_is_cut(shell):
+    """The words of a refusal may wait for a window, too; not without end (RFC 9113 §10.5)."""
+    server = Http2Ours(shell, timeouts=Timeouts(write=0.3, slowest=100_000_000))
+    with mock.patch.object(async_shell, "SWEEP", 0.1), server.serve(hello()) as address:
+        with Http2Wire(address, PATIENCE, settings=windows(0), greedy=False) as wire:
+            wire.settled()
+            stream = wire.ask(head("/", *[(b"x", b"y")] * 200))
+            assert wire.status_of(stream) == 431
+            assert wire.reset_of(stream) == Code.ENHANCE_YOUR_CALM
