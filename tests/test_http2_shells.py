@@ -410,9 +410,12 @@ def test_httpx_gets_its_answer_from_a_server_that_stops(shell):
 def test_who_is_refused_and_takes_nothing_is_cut(shell):
     """The words of a refusal may wait for a window, too; not without end (RFC 9113 §10.5)."""
     server = Http2Ours(shell, timeouts=Timeouts(write=0.3, slowest=100_000_000))
-    with mock.patch.object(async_shell, "SWEEP", 0.1), server.serve(hello()) as address:
-        with Http2Wire(address, PATIENCE, settings=windows(0), greedy=False) as wire:
-            wire.settled()
-            stream = wire.ask(head("/", *[(b"x", b"y")] * 200))
-            assert wire.status_of(stream) == 431
-            assert wire.reset_of(stream) == Code.ENHANCE_YOUR_CALM
+    with (
+        mock.patch.object(async_shell, "SWEEP", 0.1),
+        server.serve(hello()) as address,
+        Http2Wire(address, PATIENCE, settings=windows(0), greedy=False) as wire,
+    ):
+        wire.settled()
+        stream = wire.ask(head("/", *[(b"x", b"y")] * 200))
+        assert wire.status_of(stream) == 431
+        assert wire.reset_of(stream) == Code.ENHANCE_YOUR_CALM
