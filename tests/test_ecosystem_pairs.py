@@ -70,6 +70,13 @@ def test_a_pair_serves_the_board(pair, upstream_url, record_property):
     record_property("pair", [pair.name, len(PAIRS)])
 
 
+@pytest.mark.parametrize("name", ["ours-threads-django", "ours-django"])
+def test_settings_of_another_project_do_not_decide_for_the_board(name, upstream_url, monkeypatch):
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "another.settings")
+    pair = next(pair for pair in PAIRS if pair.name == name)
+    assert converse(pair, upstream_url).good
+
+
 def test_there_are_as_many_pairs_as_the_interfaces_allow():
     interfaces = [server.interface for server in SERVERS.values()]
     # Flask and Django by WSGI; Django, Starlette, Quart and FastAPI by ASGI; none of these without
