@@ -444,3 +444,9 @@ def test_running_out_of_files_neither_ends_nor_spins_the_server():
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_who_serves_wsgi_imports_nothing_that_serves_asgi():
+    code = "import sys, handmade.cli; print({'asyncio', 'h11', 'hpack'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n"

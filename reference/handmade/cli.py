@@ -19,13 +19,11 @@ from functools import partial
 from typing import Any
 
 from .access_log import AccessLog
-from .aio import Asyncio
 from .blocking import OneAtATime
 from .collector import settle
 from .events import Limits
 from .lifespan import LifespanFailed
 from .loading import CannotLoad, interface_of, load
-from .loop_shell import LoopShell
 from .options import ENGINES, give_up, parser
 from .processes import Processes, Shell
 from .service import DEFAULT_DEFLATE, Service, Timeouts
@@ -69,6 +67,8 @@ def _serve_processes(
     options: argparse.Namespace, make_shell: Callable[[], Shell], listener: socket.socket
 ) -> int:
     """Serve with several processes."""
+    if options.interface != "wsgi":
+        importlib.import_module(".aio", __package__)  # once: what is here before a fork is shared
     try:
         processes = Processes(make_shell, options.workers, options.graceful_timeout)
     except OSError as error:
@@ -146,7 +146,10 @@ def _shell(options: argparse.Namespace, service: Service) -> Shell:
 
 
 def _async_shell(options: argparse.Namespace, service: Service) -> Shell:
-    """Return the asynchronous shell on the loop that was asked for."""
+    """Return the asynchronous shell that was asked for; who serves WSGI does not import it."""
+    from .aio import Asyncio
+    from .loop_shell import LoopShell
+
     if options.threads:
         give_up(f"{options.app} is an ASGI application: it runs in one thread; leave out --threads")
     how: dict[str, Any] = {
@@ -226,11 +229,8 @@ def _announce(options: argparse.Namespace, listener: socket.socket) -> None:
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     link = f", in the browser {hub.rstrip('/')}/proxy/{port}/" if hub else ""
     url = f"{'https' if options.certfile else 'http'}://{shown}:{port}"
-    print(
-        f"handmade: {options.app} on {url} ({_size(options)}{link}); Ctrl-C stops",
-        file=sys.stderr,
-        flush=True,
-    )
+    line = f"handmade: {options.app} on {url} ({_size(options)}{link}); Ctrl-C stops"
+    print(line, file=sys.stderr, flush=True)
 
 
 def _size(options: argparse.Namespace) -> str:

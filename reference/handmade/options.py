@@ -7,15 +7,20 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from . import __version__, http1, http1_h11
+from . import __version__, http1
 from .events import Engine, Limits
 from .service import Timeouts
 from .websocket_events import WebSocketLimits
 
-ENGINES: dict[str, Callable[[Limits], Engine]] = {
-    "handmade": http1.Connection,
-    "h11": http1_h11.Connection,
-}
+
+def _h11(limits: Limits) -> Engine:
+    """Make h11's engine.  h11 is imported only where it was chosen."""
+    from .http1_h11 import Connection
+
+    return Connection(limits)
+
+
+ENGINES: dict[str, Callable[[Limits], Engine]] = {"handmade": http1.Connection, "h11": _h11}
 LOOPS = ("asyncio", "uvloop", "handmade")
 LIMITS, TIMEOUTS, WEBSOCKET = Limits(), Timeouts(), WebSocketLimits()
 
