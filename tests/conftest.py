@@ -11,6 +11,8 @@ from pathlib import Path
 import certifi
 import pytest
 
+from workbench.deadline import TookTooLong
+
 # nbformat imports jsonschema, and that compiles forty grammars for addresses where it finds them:
 # 1.2 s for every process that reads a notebook. No notebook's schema speaks of such an address.
 sys.modules["rfc3987_syntax"] = None
@@ -32,6 +34,20 @@ def pytest_configure(config):
         )
     trust_one_authority(config)
     hear_ctrl_c()
+
+
+def pytest_sessionstart(session):
+    """Let the end of a learner's endless loop pass where Python can only note it.
+
+    pytest's note of it takes long, and the next end is thrown into that.
+    """
+    note = sys.unraisablehook
+
+    def hook(unraisable):
+        if not issubclass(unraisable.exc_type, TookTooLong):
+            note(unraisable)
+
+    sys.unraisablehook = hook
 
 
 def hear_ctrl_c():
