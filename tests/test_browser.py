@@ -1,4 +1,4 @@
-"""Does the board's page do in a real browser what it says?  Headless Chromium, without a mock."""
+"""Does the board's page do in a real browser what it says?  Headless Chromium does it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,8 +21,11 @@ from workbench.board.store import Board
 from workbench.browser import (
     HOW_TO_GET_IT,
     STORED,
+    Browser,
     BrowserError,
     NoBrowser,
+    Page,
+    PageLeft,
     browser,
     screenshot,
 )
@@ -91,6 +95,20 @@ def free_port():
 # --- The page ---------------------------------------------------------------------------------
 
 
+def test_a_page_that_goes_away_before_it_has_answered():
+    """What Chromium says then, now and then; the next page is asked again."""
+    left = {"error": {"code": -32000, "message": "Inspected target navigated or closed"}}
+    says = [left, left, {"result": {"result": {"value": True}}}]
+    wire = Mock()
+    wire.recv.side_effect = [json.dumps({"id": n, **said}) for n, said in enumerate(says)]
+    talks = Browser.__new__(Browser)
+    talks._ids, talks._wire = itertools.count(), wire
+    page = Page(talks, "session", "target")
+    with pytest.raises(PageLeft, match="navigated or closed"):
+        page.evaluate("true")
+    page.wait_for("true")
+
+
 def test_two_pages_see_each_others_posts_and_each_other(tab):
     evil = "<img src=x onerror=\"document.title='run'\"> & <script>document.title='run'</script>"
     with running(asgi.make_app()) as server:
@@ -112,7 +130,7 @@ def test_two_pages_see_each_others_posts_and_each_other(tab):
         post(one, "Ada", "while the other page is away")
         shows(one, "while the other page is away")
         # Back to a page that the browser has kept, or a new one: nothing is missed or doubled.
-        two.evaluate("history.back()")
+        two.evaluate("void setTimeout(() => history.back())")  # behind the answer to this
         shows(two, "while the other page is away")
         two.go(server.url())
         two.wait_for(LIVE)

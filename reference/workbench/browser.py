@@ -79,6 +79,10 @@ class BrowserError(Exception):
     """What was asked of a page has failed, or did not come true in time."""
 
 
+class PageLeft(BrowserError):
+    """The page went away, to another one, before it had answered."""
+
+
 def find_chromium() -> str | None:
     """Return the path of a Chromium or Chrome; the variable CHROMIUM names another one."""
     if named := os.environ.get("CHROMIUM"):
@@ -181,7 +185,8 @@ class Browser:
             if answer.get("id") != number:
                 continue
             if "error" in answer:
-                raise BrowserError(f"{method}: {answer['error']['message']}")
+                why = answer["error"]["message"]
+                raise (PageLeft if "navigated" in why else BrowserError)(f"{method}: {why}")
             result: dict[str, Any] = answer["result"]
             return result
 
@@ -221,11 +226,18 @@ class Page:
         promises with it, without an answer.
         """
         end = time.monotonic() + seconds
-        while not self.evaluate(f"Boolean({condition})"):
+        while not self._is(condition):
             if time.monotonic() > end:
                 text = self.evaluate("document.body && document.body.innerText")
                 raise BrowserError(f"not {condition} within {seconds:g} s; the page says: {text!r}")
             time.sleep(0.02)
+
+    def _is(self, condition: str) -> bool:
+        """True when a condition is true, of a page that stays."""
+        try:
+            return bool(self.evaluate(f"Boolean({condition})"))
+        except PageLeft:
+            return False
 
     def screenshot(self) -> bytes:
         """Return what is seen of the page, as a PNG."""
