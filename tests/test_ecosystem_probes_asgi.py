@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import inspect
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 
@@ -151,6 +153,16 @@ def test_an_exit_without_a_status_or_without_a_reason_is_no_good_one():
     assert found.seen.endswith(probes_lifespan.REASON)
     assert probes_lifespan._exit(0, probes_lifespan.REASON).good is False
     assert probes_lifespan._exit(3, "oops").said == "exit 3, without reason"
+
+
+def test_a_reason_is_heard_also_of_a_server_that_goes_on_about_its_end():
+    """And was gone before anybody had asked it: a busy machine sees Gunicorn so."""
+    says = "\\n".join([probes_lifespan.REASON, *"abcdefgh"])
+    dies = f"""{{python}} -c "print('{says}'); raise SystemExit(3)" {{port}} probe:app"""
+    talker = dataclasses.replace(SERVERS["uvicorn"], ways={"plain": dies})
+    run = SimpleNamespace(way="plain", other=lambda way, app: serving(talker, way, app))
+    found = probes_lifespan.startup_failed(run)
+    assert (found.said, found.good) == ("exit 3, with reason", True), found
 
 
 def test_a_limit_is_found_to_the_byte(monkeypatch):

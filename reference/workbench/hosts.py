@@ -242,13 +242,21 @@ def in_a_loop(
 # --- A command --------------------------------------------------------------------------------
 
 
+class DidNotStart(RuntimeError):
+    """A command ended before it accepted, or does not accept.  ``log`` is all that it printed."""
+
+    def __init__(self, message: str, log: list[str]) -> None:
+        super().__init__(message)
+        self.log = log
+
+
 class CommandHost:
     """A server in a process of its own, started by a command line."""
 
     def __init__(self, command: str, port: int, log: Log, patience: float, **more: Any) -> None:
         """``{port}`` and ``{python}`` in the command are filled in.
 
-        Raise RuntimeError with its last words when the command ends before it accepts.
+        Raise DidNotStart with its last words when the command ends before it accepts.
         """
         self.port, self._sign = (port, None) if port else _free_port()
         self._log = log
@@ -297,7 +305,7 @@ class CommandHost:
                 how = f"ended with {ended}" if ended is not None else "does not accept"
                 self.collect()
                 said = " / ".join(self._log.lines[-3:]) or "nothing"
-                raise RuntimeError(f"the server {how} after it said: {said}")
+                raise DidNotStart(f"the server {how} after it said: {said}", self._log.lines)
 
     def collect(self) -> None:
         """Take what the command has printed so far into the log."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import cast
@@ -39,7 +39,14 @@ WITH_IT = 0.5  # seconds that the children of a server have to follow it
 
 
 class CannotServe(Exception):
-    """A server does not start, or is not there; the message says in one line why."""
+    """A server does not start, or is not there; the message says in one line why.
+
+    ``log`` is all that it printed, line by line.
+    """
+
+    def __init__(self, message: str, log: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.log = list(log)
 
 
 class Run(Asking):
@@ -100,7 +107,7 @@ def serving(server: RealServer, way: str = "plain", app: str = "", **env: str) -
         try:
             live = cast(CommandLive, stack.enter_context(start.server(env=env)))
         except CannotStart as error:
-            raise CannotServe(f"{server.title}: {error}") from None
+            raise CannotServe(f"{server.title}: {error}", error.log) from None
         run = Run(server, way, live, start)
         stack.callback(_see_it_go, run, seen)
         stack.callback(run.close)

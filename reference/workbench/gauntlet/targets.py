@@ -16,7 +16,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from unittest import mock
 
 from handmade.lifespan import LifespanFailed
 from workbench.ecosystem import apache
+from workbench.hosts import DidNotStart
 from workbench.running import Server, running
 
 from . import stages
@@ -41,7 +42,11 @@ HANDMADE = "{python} -m handmade serve --port {port} --log-level warning --grace
 
 
 class CannotStart(Exception):
-    """The server does not start; the message says in one line why."""
+    """The server does not start; the message says in one line why, ``log`` is all it printed."""
+
+    def __init__(self, message: str, log: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.log = list(log)
 
 
 @dataclass(frozen=True)
@@ -294,7 +299,8 @@ class Starter:
                     )
                 )  # fmt: skip
             except (RuntimeError, OSError) as error:
-                raise CannotStart(" ".join(str(error).split())) from None
+                log = error.log if isinstance(error, DidNotStart) else ()
+                raise CannotStart(" ".join(str(error).split()), log) from None
             live = CommandLive(server)
             stack.callback(_let_it_go, live)
             yield live
