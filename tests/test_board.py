@@ -450,6 +450,10 @@ def test_a_reader_that_stalls_is_sent_away_and_the_others_wait_for_nothing():
         assert _until(slow, b"101")
         with connect(f"ws://{server.host}:{server.port}/live") as quick:
             heard, wanted = [], 0
+            began = time.monotonic()
+            while board.listeners < 2 and time.monotonic() < began + 10:
+                time.sleep(0.001)  # 101 is said before anybody listens
+            assert board.listeners == 2
             while board.listeners == 2 and wanted < 40_000:
                 for _ in range(20):
                     board.add("Ada", LONG)
