@@ -61,8 +61,7 @@ def startup_failed(run: Run) -> Finding:
 def _exit(status: int, log: str) -> Finding:
     """Tell how a server ended, and whether it said why."""
     told = REASON in log
-    lines = [each for line in log.splitlines() for each in line.split(" / ")]
-    line = next((each for each in lines if REASON in each), log[-100:])
+    line = next((each for each in reversed(log.splitlines()) if REASON in each), log[-100:])
     line = re.sub(r"^(\[[^\]]*\] *)+", "", line.strip())  # the time and the process
     said = f"exit {status}, {'with' if told else 'without'} reason"
     seen = f"exit status {status}; the log: {line[-160:]}"

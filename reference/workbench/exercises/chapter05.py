@@ -270,8 +270,9 @@ def bounded(serve: Any) -> None:
 def hung_up(serve: Any) -> None:
     """Twice as many clients as threads connect and hang up; then others ask."""
     with pool(serve) as connect:
-        for _ in range(2 * THREADS):
-            connect().reset()
+        leaving = [connect() for _ in range(2 * THREADS)]
+        for wire in reversed(leaving):  # so that some are gone before a thread has them
+            wire.reset()
         wires = [connect() for _ in range(THREADS)]
         for wire in reversed(wires):
             same(wire.send(request()).response().status, 200, "a client after those who hung up")
