@@ -280,8 +280,9 @@ def test_a_reset_says_what_came_before():
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     with running(handler=handler) as server:
-        with pytest.raises(ConnectionResetError, match="before that came nothing"):
-            server.talk(GET)
+        for pieces in (GET, [GET[:5], GET[5:]]):  # the second finds out while it sends
+            with pytest.raises(ConnectionResetError, match="before that came nothing"):
+                server.talk(pieces)
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,13 @@ def talk(
     try:
         with socket.create_connection(address, timeout) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _send(sock, pieces, half_close, was_read)
+            was_reset = _send(sock, pieces, half_close, was_read)
             while lacks(bytes(came)):
                 sock.settimeout(max(deadline - time.monotonic(), 0.001))
                 data = sock.recv(65536)
                 if not data:
+                    if was_reset is not None:  # the system tells of a reset but once
+                        raise was_reset
                     break
                 came += data
     except TimeoutError:
@@ -79,7 +81,8 @@ def _send(
     pieces: Sequence[bytes],
     half_close: bool,
     was_read: Callable[[tuple[str, int]], bool | None],
-) -> None:
+) -> ConnectionResetError | None:
+    """Send the pieces; return the reset that stopped it, where there may be something to read."""
     try:
         for number, piece in enumerate(pieces):
             if number:
@@ -87,10 +90,12 @@ def _send(
             sock.sendall(piece)
         if half_close:
             sock.shutdown(socket.SHUT_WR)
-    except (BrokenPipeError, ConnectionResetError):
+    except (BrokenPipeError, ConnectionResetError) as error:
         # The server has closed before it had read all of it. What it said first may still be here.
         if not select.select([sock], [], [], 0)[0]:
             raise
+        return error if isinstance(error, ConnectionResetError) else None
+    return None
 
 
 def _short(data: bytes) -> str:
