@@ -39,12 +39,16 @@ def pytest_configure(config):
 def pytest_sessionstart(session):
     """Let the end of a learner's endless loop pass where Python can only note it.
 
-    pytest's note of it takes long, and the next end is thrown into that.
+    It is thrown into the loop wherever it is, in the clean-up of a weak reference for example, and
+    then again: pytest's note of the first one takes long enough to be hit by the next.
     """
     note = sys.unraisablehook
 
     def hook(unraisable):
-        if not issubclass(unraisable.exc_type, TookTooLong):
+        error = unraisable.exc_value
+        while error is not None and not isinstance(error, TookTooLong):
+            error = error.__context__
+        if error is None:
             note(unraisable)
 
     sys.unraisablehook = hook
