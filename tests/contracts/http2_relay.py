@@ -2,10 +2,9 @@
 
 Each connection of a client becomes one connection of HTTP/2 with prior knowledge (RFC 9113 §3.3),
 each request a stream, and a handshake of a WebSocket an extended CONNECT (RFC 8441), behind which
-the frames pass untouched.  What the one side does the relay does to the other: bytes as they come,
-100 and 103, trailers, the end of one direction, a reset.  A stream that is reset inside its answer
-has broken off: that becomes a reset of the connection, for HTTP/1.1 has no other word for it.  Who
-reads slowly makes the other side wait, for windows are opened only when the client has taken.
+the frames pass untouched; 100, 103 and trailers pass, too.  A stream that is reset inside its
+answer has broken off: that becomes a reset of the connection, for HTTP/1.1 has no other word for
+it.  Windows are opened only when the client has taken.
 
 Both ends are libraries (h11 and h2), so nothing of ours translates what ours has said.
 """
@@ -13,8 +12,6 @@ Both ends are libraries (h11 and h2), so nothing of ours translates what ours ha
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -23,9 +20,10 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
-import h2.settings
 import h11
-from contracts.tls_relay import reset
+from contracts import relay
+from contracts.relay import reset
+from websockets.utils import accept_key
 
 MOST = 65_536
 """Bytes of a body that wait for the server's window before the client has to wait, too."""
@@ -36,34 +34,16 @@ OF_A_CONNECTION = {
 }
 """What HTTP/2 says otherwise (RFC 9113 §8.2.2, §8.3.1; RFC 8441 §5)."""
 
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-
-class Plain(asyncio.Protocol):
+class Plain(relay.Plain):
     """The client's side."""
 
     def __init__(self, address: tuple[str, int], all_: set[Any]) -> None:
-        self.address = address
-        self.all = all_
+        super().__init__(address, all_)
+        self.server = Streams(self)
         self.h1 = h11.Connection(h11.SERVER)
         self.key = b""  # of the handshake of a WebSocket
-        self.tunnel = self.ended = self.lost = self.paused = False
-        self.answering = False
-        self.early = b""
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.all.add(transport)
-        transport.pause_reading()  # until the server has sent its settings
-        self.server = Streams(self)
-        self.task = asyncio.ensure_future(self.connect())
-
-    async def connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.create_connection(lambda: self.server, *self.address)
-        except OSError:
-            reset(self.transport)
+        self.tunnel = self.paused = self.answering = False
 
     def begin(self) -> None:
         """Go on: the server has sent its settings."""
@@ -142,7 +122,7 @@ class Plain(asyncio.Protocol):
 
     def switch(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Answer a handshake: a WebSocket has been accepted (RFC 6455 §4.2.2)."""
-        accept = base64.b64encode(hashlib.sha1(self.key + GUID).digest())
+        accept = accept_key(self.key.decode()).encode()
         lines = [b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: Upgrade"]
         lines += [b"Sec-WebSocket-Accept: " + accept, *(b"%b: %b" % each for each in fields)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n")
@@ -158,11 +138,6 @@ class Plain(asyncio.Protocol):
             self.pump()
         return True
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self.lost = True
-        if self.server.transport is not None:
-            reset(self.server.transport) if error else self.server.transport.close()
-
     def pause_writing(self) -> None:
         self.paused = True
 
@@ -171,11 +146,11 @@ class Plain(asyncio.Protocol):
         self.server.acknowledge()
 
 
-class Streams(asyncio.Protocol):
+class Streams(relay.Far):
     """The server's side: one stream at a time is open."""
 
     def __init__(self, client: Plain) -> None:
-        self.client = client
+        super().__init__(client)
         self.h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(
                 client_side=True,
@@ -189,14 +164,8 @@ class Streams(asyncio.Protocol):
         self.at_end = self.said_end = self.said_goodbye = False
         self.ready = self.full = False
         self.taken = 0  # bytes for which no window has been opened again
-        self.transport: Any = None
 
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.client.all.add(transport)
-        if self.client.lost:
-            reset(transport)
-            return
+    def greet(self) -> None:
         self.h2.initiate_connection()
         self.flush()
 
@@ -239,7 +208,7 @@ class Streams(asyncio.Protocol):
             if self.at_end and not self.waiting:
                 self.at_end, self.said_end = False, True
                 self.h2.end_stream(self.stream)
-        except (h2.exceptions.StreamClosedError, h2.exceptions.ProtocolError):
+        except h2.exceptions.ProtocolError:
             self.waiting.clear()  # the answer came before the end: nobody wants the rest
             self.at_end = False
         self.flush()
@@ -323,12 +292,6 @@ class Streams(asyncio.Protocol):
             self.client.broke_off()
         else:
             self.client.transport.close()
-
-    def pause_writing(self) -> None:
-        self.client.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self.client.transport.resume_reading()
 
 
 def head(fields: Any) -> dict[str, Any]:

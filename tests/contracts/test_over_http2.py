@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from contracts import async_shells
 from contracts.http2_relay import Plain
-from contracts.tls_relay import Relay
+from contracts.relay import Relay
 
 from handmade.http2_stream import Stream
 from handmade.protocol_http2_wire import Http2Wire
@@ -85,15 +85,7 @@ def sends_later(monkeypatch):
 
     An application that holds the loop holds it, and one that fails in the same turn takes it along.
     """
-    push, flush = Http2Wire.push, Http2Wire._flush
-
-    def late(self):
-        monkeypatch.setattr(Http2Wire, "push", push)
-        flush(self)
-        monkeypatch.setattr(Http2Wire, "push", lambda self: None)
-
-    monkeypatch.setattr(Http2Wire, "push", lambda self: None)
-    monkeypatch.setattr(Http2Wire, "_flush", late)
+    monkeypatch.setattr(Http2Wire, "flush_now", Http2Wire.flush_soon)
 
 
 def waits_for_the_rest(monkeypatch):

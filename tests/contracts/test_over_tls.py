@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 from contracts import async_shells, shells
-from contracts.tls_relay import Relay
+from contracts.relay import Relay
+from contracts.tls_relay import Plain
 from tls_clients import tls
 
 from workbench.contracts import asgi, server
@@ -43,7 +44,7 @@ class AsgiOverTls(async_shells.Ours):
 
     @contextmanager
     def serve(self, app: Any, **how: Any) -> Iterator[tuple[str, int]]:
-        with Relay() as relay, super().serve(app, **how, tls=tls()) as relay.address:
+        with Relay(Plain) as relay, super().serve(app, **how, tls=tls()) as relay.address:
             yield relay.place
 
 
@@ -52,7 +53,7 @@ class WsgiOverTls(shells.Ours):
 
     @contextmanager
     def serve(self, app: Any, **how: Any) -> Iterator[tuple[str, int]]:
-        with Relay() as relay, super().serve(app, **how, tls=tls()) as relay.address:
+        with Relay(Plain) as relay, super().serve(app, **how, tls=tls()) as relay.address:
             yield relay.place
 
 
