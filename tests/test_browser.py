@@ -1,4 +1,4 @@
-"""Does the board's page do in a real browser what it says?  Headless Chromium does it."""
+"""Does the board's page do in a real browser what it says?  In headless Chromium."""
 
 from __future__ import annotations
 

@@ -71,20 +71,13 @@ class Http2Protocol(Http2Wire):
         self.flush_soon()
 
     def eof_received(self) -> bool:
-        """Note that the client will send no more: its requests may still wait for answers.
-
-        Not those that are not whole: of these nothing can come any more (RFC 9113 §8.1).
-        """
+        """Note that the client will send no more: its requests may still wait for answers."""
         self._ended = True
         if self.gone:
             self.transport.close()
             return True
         self.engine.receive(b"")
         self._advance()
-        for channel in list(self.channels.values()):
-            stream = self.engine.streams.get(channel.id)
-            if stream is not None and not stream.ended:
-                channel.cut(Code.CANCEL)
         self.shell.loop.call_later(self.timeouts.half_closed, self._doubt)
         return True
 

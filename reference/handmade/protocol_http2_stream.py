@@ -130,8 +130,7 @@ class StreamChannel:
             raise Disconnected("the client has left")
         for event in events:
             self.engine.put(event, self.id)
-        self.wire.push()
-        self.wire.flush_soon()
+        self.wire.flush_now()
         if type(events[-1]) is End:
             self._complete()
 

@@ -61,8 +61,7 @@ class WebSocketStream(StreamChannel):
         """Send bytes, without waiting."""
         if not self.gone:
             self.engine.put(Data(data), self.id)
-            self.wire.push()
-            self.wire.flush_soon()
+            self.wire.flush_now()
 
     def taken(self) -> None:
         """Let the application go on, and the client, if enough of what was sent is gone."""
@@ -148,6 +147,5 @@ def accept(
     wire.shell.loop.call_soon(channel.ring)  # who waits for the request waits for messages now
     for event in channel.unread():
         stream.feed(event)
-    wire.push()
-    wire.flush_soon()
+    wire.flush_now()
     return stream.messages

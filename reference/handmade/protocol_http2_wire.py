@@ -46,7 +46,7 @@ class Http2Wire(AsyncWire):
         self._flushing = False
         if self.gone:
             return
-        self.push()
+        self._write()
         if self.transport.is_closing():  # a write has failed: who streams must not go on
             self._lose_all()
             return
@@ -56,22 +56,29 @@ class Http2Wire(AsyncWire):
         elif self.engine.more and self.writable:
             self.flush_soon()
 
-    def push(self) -> None:
-        """Send what can be sent."""
+    def flush_now(self) -> None:
+        """Send what can be sent before who calls goes on; the rest is settled as ever."""
+        self._write()
+        self.flush_soon()
+
+    def _write(self) -> None:
+        """Write what the client takes."""
         if data := self.engine.outgoing(BURST if self.writable else 0):
             self.transport.write(data)
 
     def _settle(self) -> None:
         """Let applications go on whose bytes have left, and count out the streams that are over.
 
-        Of a client that sends no more no window opens again: who waits for that waits in vain.
+        Of a client that sends no more no window opens again, and no request that is not whole
+        becomes so (RFC 9113 §8.1): who waits for that waits in vain.
         """
-        streams, dead = self.engine.streams, self._ended and self.writable and not self.engine.more
+        engine, dead = self.engine, self._ended and self.writable and not self.engine.more
         for channel in list(self.channels.values()):
-            if channel.id not in streams:
+            stream = engine.streams.get(channel.id)
+            if stream is None:
                 channel.gone = True
                 self.forget(channel)
-            elif dead and self.engine.waiting(channel.id):
+            elif (self._ended and not stream.ended) or (dead and engine.waiting(channel.id)):
                 channel.cut(Code.CANCEL)
             else:
                 channel.taken()

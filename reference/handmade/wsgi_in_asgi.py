@@ -151,6 +151,8 @@ def request_of(scope: Any) -> Request:
     target = scope["raw_path"] + (b"?" + query if query else b"")
     fields = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
     version = scope["http_version"].encode()
+    if b"." not in version:  # HTTP/2 is HTTP/2.0 to CGI (RFC 3875 §4.1.16)
+        version += b".0"
     return Request(scope["method"].encode("ascii"), target, fields, version)
 
 

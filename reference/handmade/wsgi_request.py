@@ -63,8 +63,7 @@ def request_environ(request: Request, base: Environ, script_name: str) -> Enviro
     environ.update(field_environ(tuple(request.fields)))
     environ.update(target_environ(request.target, script_name))
     environ["REQUEST_METHOD"] = request.method.decode("ascii")
-    major, _, minor = request.version.decode("ascii").partition(".")
-    environ["SERVER_PROTOCOL"] = f"HTTP/{major}.{minor or 0}"  # RFC 3875 §4.1.16: also of HTTP/2
+    environ["SERVER_PROTOCOL"] = "HTTP/" + request.version.decode("ascii")
     return environ
 
 

@@ -55,7 +55,7 @@ def startup_failed(run: Run) -> Finding:
         found = re.search(r"ended with (-?\d+)", str(error))
         if found is None:
             return Finding("hangs", str(error), False)
-        return _exit(int(found[1]), "\n".join(error.log) or str(error))
+        return _exit(int(found[1]), "\n".join(error.log))
 
 
 def _exit(status: int, log: str) -> Finding:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import cast
@@ -38,15 +38,8 @@ __all__ = ["CannotServe", "Run", "below", "leftovers", "now", "serving", "with_c
 WITH_IT = 0.5  # seconds that the children of a server have to follow it
 
 
-class CannotServe(Exception):
-    """A server does not start, or is not there; the message says in one line why.
-
-    ``log`` is all that it printed, line by line.
-    """
-
-    def __init__(self, message: str, log: Iterable[str] = ()) -> None:
-        super().__init__(message)
-        self.log = list(log)
+class CannotServe(CannotStart):
+    """A server does not start, or is not there; the message says in one line why."""
 
 
 class Run(Asking):

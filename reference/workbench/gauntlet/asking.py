@@ -41,8 +41,12 @@ class Live(Protocol):
     def ended_within(self, seconds: float) -> bool:
         """Wait for its end; tell whether it came."""
 
+    @property
+    def log(self) -> list[str]:
+        """What it has said so far, line by line."""
+
     def words(self) -> str:
-        """Return what it has said so far."""
+        """Return the last of it."""
 
 
 class BoundedWire(Wire):

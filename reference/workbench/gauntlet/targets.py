@@ -42,11 +42,14 @@ HANDMADE = "{python} -m handmade serve --port {port} --log-level warning --grace
 
 
 class CannotStart(Exception):
-    """The server does not start; the message says in one line why, ``log`` is all it printed."""
+    """The server does not start; the message says in one line why.
+
+    ``log`` is all that it printed, line by line; where it printed nothing, the message.
+    """
 
     def __init__(self, message: str, log: Iterable[str] = ()) -> None:
         super().__init__(message)
-        self.log = list(log)
+        self.log = list(log) or [message]
 
 
 @dataclass(frozen=True)
@@ -258,9 +261,14 @@ class FunctionLive:
             self._stopping.join(seconds)
         return self._stopping is not None and not self._stopping.is_alive()
 
+    @property
+    def log(self) -> list[str]:
+        """What it has logged so far, line by line."""
+        return self._server.log
+
     def words(self) -> str:
         """Return the last line that it has logged."""
-        return " / ".join(self._server.log[-1:])
+        return " / ".join(self.log[-1:])
 
 
 @dataclass
